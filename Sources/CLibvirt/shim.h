@@ -1,0 +1,70 @@
+#pragma once
+#include <stddef.h>
+#include <stdint.h>
+
+#include <libvirt/libvirt-qemu.h>
+#include <libvirt/libvirt.h>
+#include <libvirt/virterror.h>
+
+// What Swift cannot import: the cast macros for event callbacks. One typed function per event, so that the compiler
+// checks each callback's signature. `token` comes back as the callback's opaque pointer; nothing is freed by it.
+
+static inline int gantry_on_lifecycle(virConnectPtr connection, virConnectDomainEventCallback callback, uintptr_t token) {
+    return virConnectDomainEventRegisterAny(
+        connection, NULL, VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_reboot(virConnectPtr connection, virConnectDomainEventGenericCallback callback, uintptr_t token) {
+    return virConnectDomainEventRegisterAny(
+        connection, NULL, VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_agent(virConnectPtr connection, virConnectDomainEventAgentLifecycleCallback callback, uintptr_t token) {
+    return virConnectDomainEventRegisterAny(
+        connection, NULL, VIR_DOMAIN_EVENT_ID_AGENT_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_metadata(
+    virConnectPtr connection, virConnectDomainEventMetadataChangeCallback callback, uintptr_t token) {
+    return virConnectDomainEventRegisterAny(
+        connection, NULL, VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_balloon(virConnectPtr connection, virConnectDomainEventBalloonChangeCallback callback, uintptr_t token) {
+    return virConnectDomainEventRegisterAny(
+        connection, NULL, VIR_DOMAIN_EVENT_ID_BALLOON_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_device_added(
+    virConnectPtr connection, virConnectDomainEventDeviceAddedCallback callback, uintptr_t token) {
+    return virConnectDomainEventRegisterAny(
+        connection, NULL, VIR_DOMAIN_EVENT_ID_DEVICE_ADDED, VIR_DOMAIN_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_device_removed(
+    virConnectPtr connection, virConnectDomainEventDeviceRemovedCallback callback, uintptr_t token) {
+    return virConnectDomainEventRegisterAny(
+        connection, NULL, VIR_DOMAIN_EVENT_ID_DEVICE_REMOVED, VIR_DOMAIN_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_pool_lifecycle(
+    virConnectPtr connection, virConnectStoragePoolEventLifecycleCallback callback, uintptr_t token) {
+    return virConnectStoragePoolEventRegisterAny(
+        connection, NULL, VIR_STORAGE_POOL_EVENT_ID_LIFECYCLE, VIR_STORAGE_POOL_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_pool_refresh(
+    virConnectPtr connection, virConnectStoragePoolEventGenericCallback callback, uintptr_t token) {
+    return virConnectStoragePoolEventRegisterAny(
+        connection, NULL, VIR_STORAGE_POOL_EVENT_ID_REFRESH, VIR_STORAGE_POOL_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_network_lifecycle(
+    virConnectPtr connection, virConnectNetworkEventLifecycleCallback callback, uintptr_t token) {
+    return virConnectNetworkEventRegisterAny(
+        connection, NULL, VIR_NETWORK_EVENT_ID_LIFECYCLE, VIR_NETWORK_EVENT_CALLBACK(callback), (void *)token, NULL);
+}
+
+static inline int gantry_on_close(virConnectPtr connection, virConnectCloseFunc callback, uintptr_t token) {
+    return virConnectRegisterCloseCallback(connection, callback, (void *)token, NULL);
+}

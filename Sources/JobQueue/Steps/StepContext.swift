@@ -1,0 +1,29 @@
+package import JSON
+
+/// What a step's closures may know and say.
+package struct StepContext: Sendable {
+    package let job: JobID
+    package let epoch: Int64
+    package let attempt: Int
+    package let arguments: JSONValue
+    package let requestor: Requestor
+    /// What earlier steps observed, by step name.
+    package let observed: [String: JSONValue]
+    let report: @Sendable (StepReport) -> Void
+    let cancelRequested: @Sendable () -> Bool
+
+    /// Adds a line to the job's log.
+    package func log(_ message: String) { report(.log(message)) }
+
+    /// Says how far the step is, in bytes.
+    package func progress(done: Int64, total: Int64?) { report(.progress(done: done, total: total)) }
+
+    /// Whether someone asked to cancel the job. Steps that wait look at it.
+    package var isCancelRequested: Bool { cancelRequested() }
+}
+
+/// What a running step tells the engine.
+enum StepReport: Sendable {
+    case log(String)
+    case progress(done: Int64, total: Int64?)
+}

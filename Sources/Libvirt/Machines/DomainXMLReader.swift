@@ -1,0 +1,114 @@
+internal import Hypervisor
+
+/// What a domain's XML says, in the terms of the port. Reads any domain of any driver: what is absent or strange gets
+/// its default, and nothing is refused that is well-formed.
+struct DomainDescription: Sendable, Equatable {
+    var id: MachineID?
+    var name: String
+    var hardware: MachineHardware
+    var description: String
+    var metadata: MachineMetadata?
+    var startedAtMilliseconds: Int64?
+    var agentConnected: Bool
+
+    init(xml: String) throws {
+        self = try XMLDocument.read(xml) { DomainDescription($0) }
+    }
+
+    private init(_ domain: XMLElement) {
+        let devices = domain.child("devices")
+        id = domain.child("uuid").flatMap { MachineID($0.text.trimmed) }
+        name = domain.child("name")?.text ?? ""
+        hardware = Self.hardware(domain, devices)
+        description = domain.child("description")?.text ?? ""
+        metadata = MetadataXML.read(domain)
+        startedAtMilliseconds = MetadataXML.readStartedAt(domain)
+        agentConnected = (devices?.children("channel") ?? []).contains { channel in
+            guard let target = channel.child("target") else { return false }
+            return target.attribute("name") == "org.qemu.guest_agent.0" && target.attribute("state") == "connected"
+        }
+    }
+
+    private static func hardware(_ domain: XMLElement, _ devices: XMLElement?) -> MachineHardware {
+        let vcpu = domain.child("vcpu")
+        let vcpusMax = vcpu.flatMap { Int($0.text.trimmed) } ?? 1
+        let memoryMax = ByteUnits.read(domain.child("memory"), assumed: "KiB") ?? 0
+        let os = domain.child("os")
+        return MachineHardware(
+            accelerator: accelerator(domain.attribute("type")),
+            vcpus: vcpu?.attribute("current").flatMap { Int($0) } ?? vcpusMax, vcpusMax: vcpusMax,
+            memoryBytes: ByteUnits.read(domain.child("currentMemory"), assumed: "KiB") ?? memoryMax, memoryMaxBytes: memoryMax,
+            cpu: cpu(domain.child("cpu")), machineType: os?.child("type")?.attribute("machine"), firmware: firmware(os),
+            boot: boot(os), disks: (devices?.children("disk") ?? []).map(disk),
+            nics: (devices?.children("interface") ?? []).map(nic), consoleLogPath: consoleLog(devices))
+    }
+
+    private static func accelerator(_ type: String?) -> Accelerator {
+        switch type {
+        case "kvm": .kvm
+        case "qemu": .tcg
+        default: .native
+        }
+    }
+
+    private static func cpu(_ cpu: XMLElement?) -> String? {
+        guard let cpu else { return nil }
+        switch cpu.attribute("mode") {
+        case "maximum": return "max"
+        case let mode? where mode != "custom": return mode
+        default: return cpu.child("model")?.text.trimmed
+        }
+    }
+
+    private static func firmware(_ os: XMLElement?) -> String {
+        let isUEFI = os?.attribute("firmware") == "efi" || os?.child("loader")?.attribute("type") == "pflash"
+        return isUEFI ? "uefi" : "bios"
+    }
+
+    private static func boot(_ os: XMLElement?) -> DirectBoot? {
+        guard let os, let kernel = os.child("kernel")?.text, !kernel.isEmpty else { return nil }
+        return DirectBoot(kernelPath: kernel, initrdPath: os.child("initrd")?.text, cmdline: os.child("cmdline")?.text ?? "")
+    }
+
+    private static func disk(_ disk: XMLElement) -> DiskObservation {
+        let source = disk.child("source")
+        let target = disk.child("target")
+        var volume: VolumeReference?
+        if let pool = source?.attribute("pool"), let name = source?.attribute("volume") {
+            volume = VolumeReference(pool: pool, volume: name)
+        }
+        return DiskObservation(
+            target: target?.attribute("dev") ?? "", device: disk.attribute("device") ?? "disk", bus: target?.attribute("bus") ?? "",
+            path: path(source), volume: volume, format: disk.child("driver")?.attribute("type"),
+            isReadOnly: disk.child("readonly") != nil, bootOrder: disk.child("boot")?.attribute("order").flatMap { Int($0) },
+            serial: disk.child("serial")?.text, backingPaths: backingPaths(disk))
+    }
+
+    private static func path(_ source: XMLElement?) -> String? {
+        source.flatMap { $0.attribute("file") ?? $0.attribute("dev") ?? $0.attribute("dir") }
+    }
+
+    private static func backingPaths(_ disk: XMLElement) -> [String] {
+        var paths: [String] = []
+        var layer = disk.child("backingStore")
+        while let current = layer {
+            if let path = path(current.child("source")) { paths.append(path) }
+            layer = current.child("backingStore")
+        }
+        return paths
+    }
+
+    private static func nic(_ nic: XMLElement) -> NICObservation {
+        let source = nic.child("source")
+        return NICObservation(
+            mac: nic.child("mac")?.attribute("address")?.lowercased() ?? "", network: source?.attribute("network"),
+            bridge: source?.attribute("bridge"), model: nic.child("model")?.attribute("type"),
+            target: nic.child("target")?.attribute("dev"))
+    }
+
+    /// The serial port's log rather than another console's.
+    private static func consoleLog(_ devices: XMLElement?) -> String? {
+        let ports = (devices?.children("serial") ?? []) + (devices?.children("console") ?? [])
+        return ports.lazy.compactMap { $0.child("log")?.attribute("file") }.first
+    }
+}

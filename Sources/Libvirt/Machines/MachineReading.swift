@@ -1,0 +1,83 @@
+internal import CLibvirt
+internal import Glibc
+internal import Hypervisor
+
+/// What is known of a domain from having been listed, or asked one by one.
+struct DomainFlags: Sendable, Equatable {
+    var isPersistent: Bool
+    var autostart: Bool
+    var hasManagedSave: Bool
+}
+
+/// A domain of a list, with its flags.
+struct ListedDomain: Sendable {
+    var handle: DomainHandle
+    var flags: DomainFlags
+}
+
+/// Reads machines off their domains.
+enum MachineReading {
+    /// All domains. The flags come from three more lists by their filters, not from three calls for each domain.
+    static func list(_ connection: OpenConnection) throws -> [ListedDomain] {
+        let transient = try ids(connection, VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
+        let autostart = try ids(connection, VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
+        let saved = try ids(connection, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)
+        return try domains(connection, 0).compactMap { handle in
+            guard let id = id(handle) else { return nil }
+            return ListedDomain(
+                handle: handle,
+                flags: DomainFlags(
+                    isPersistent: !transient.contains(id), autostart: autostart.contains(id), hasManagedSave: saved.contains(id)))
+        }
+    }
+
+    /// One domain's state, definition and metadata (live if it is active); nil if it went away meanwhile.
+    static func observe(_ domain: ListedDomain) throws -> MachineObservation? {
+        do {
+            return try observe(domain.handle, domain.flags)
+        } catch let error as LibvirtError where HypervisorError(error).code == .machineNotFound {
+            return nil
+        }
+    }
+
+    static func observe(_ handle: DomainHandle) throws -> MachineObservation {
+        let persistent = try handle.status("virDomainIsPersistent") { virDomainIsPersistent($0) }
+        // A transient domain has neither of these; not every driver has managed saves.
+        var autostart: Int32 = 0
+        if persistent == 1 { _ = try? handle.status("virDomainGetAutostart") { virDomainGetAutostart($0, &autostart) } }
+        let saved = try? handle.status("virDomainHasManagedSaveImage") { virDomainHasManagedSaveImage($0, 0) }
+        return try observe(
+            handle, DomainFlags(isPersistent: persistent == 1, autostart: autostart == 1, hasManagedSave: saved == 1))
+    }
+
+    private static func observe(_ handle: DomainHandle, _ flags: DomainFlags) throws -> MachineObservation {
+        var state: Int32 = 0
+        var reason: Int32 = 0
+        try handle.status("virDomainGetState") { virDomainGetState($0, &state, &reason, 0) }
+        let xml = try handle.text("virDomainGetXMLDesc") { virDomainGetXMLDesc($0, 0) }
+        let described = try DomainDescription(xml: xml)
+        guard let id = described.id ?? id(handle) else {
+            throw HypervisorError(.operationFailed, "a domain without UUID", function: "virDomainGetXMLDesc")
+        }
+        let meaning = DomainState(state: state, reason: reason, hasManagedSave: flags.hasManagedSave)
+        return MachineObservation(
+            id: id, name: described.name, state: meaning.state, stateReason: meaning.reason, isPersistent: flags.isPersistent,
+            autostart: flags.autostart, hardware: described.hardware, description: described.description,
+            metadata: described.metadata, startedAtMilliseconds: meaning.state.isActive ? described.startedAtMilliseconds : nil,
+            agentConnected: described.agentConnected)
+    }
+
+    private static func domains(_ connection: OpenConnection, _ flags: UInt32) throws -> [DomainHandle] {
+        try connection.list("virConnectListAllDomains", of: DomainKind.self) { virConnectListAllDomains($0, $1, flags) }
+    }
+
+    private static func ids(_ connection: OpenConnection, _ flag: virConnectListAllDomainsFlags) throws -> Set<MachineID> {
+        Set(try domains(connection, flag.rawValue).compactMap(id))
+    }
+
+    private static func id(_ handle: DomainHandle) -> MachineID? {
+        var bytes = [UInt8](repeating: 0, count: Int(VIR_UUID_BUFLEN))
+        guard handle.lend({ virDomainGetUUID($0, &bytes) }) == 0 else { return nil }
+        return MachineID(bytes: bytes)
+    }
+}

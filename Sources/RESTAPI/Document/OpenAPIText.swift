@@ -1,0 +1,4 @@
+enum OpenAPIText {
+    static let yaml: StaticString = ""
+    static let json: StaticString = "{}"
+}

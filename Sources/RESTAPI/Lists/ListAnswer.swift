@@ -1,0 +1,49 @@
+internal import HTTPServer
+internal import JSON
+
+/// A list as it goes out: `{"items": […], "next": …}`, or one line of JSON per thing.
+enum ListAnswer {
+    static func make(_ exchange: Exchange, _ objects: [EncodedObject], _ list: ListQuery) -> HTTPResponse {
+        let (items, next) = list.page(of: objects)
+        return make(exchange, items, next: next?.text)
+    }
+
+    /// - Parameter next: the cursor of the next page.
+    static func make(_ exchange: Exchange, _ items: [EncodedObject], next: String?) -> HTTPResponse {
+        let link = next.map { target(exchange, after: $0) }
+        guard exchange.wantsLines else { return Answer.bytes(body(items, next: link), Answer.json) }
+        var fields: HTTPFields = [:]
+        if let link { fields.append("Link", "<\(link)>; rel=\"next\"") }
+        return Answer.bytes(lines(items), Answer.jsonLines, fields: fields)
+    }
+
+    static func body(_ items: [EncodedObject], next: String?) -> [UInt8] {
+        var writer = JSONWriter(reserving: items.reduce(64) { $0 + $1.bytes.count + 1 })
+        writer.object { writer in
+            writer.field("items") { writer in
+                writer.array { writer in
+                    for item in items { writer.raw(item.bytes) }
+                }
+            }
+            writer.field("next", next)
+        }
+        writer.newline()
+        return writer.bytes
+    }
+
+    static func lines(_ items: [EncodedObject]) -> [UInt8] {
+        var bytes: [UInt8] = []
+        bytes.reserveCapacity(items.reduce(0) { $0 + $1.bytes.count + 1 })
+        for item in items {
+            bytes.append(contentsOf: item.bytes)
+            bytes.append(10)
+        }
+        return bytes
+    }
+
+    /// The same request from `after` on.
+    private static func target(_ exchange: Exchange, after: String) -> String {
+        let kept = (exchange.request.query ?? "").split(separator: "&").filter { !$0.hasPrefix("after=") }.map(String.init)
+        return "\(exchange.request.path)?\((kept + ["after=\(after)"]).joined(separator: "&"))"
+    }
+}

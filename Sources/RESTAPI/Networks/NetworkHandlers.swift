@@ -1,0 +1,39 @@
+internal import HTTPServer
+internal import VirtManager
+
+/// `/v1/networks`.
+struct NetworkHandlers: Sendable {
+    let networks: NetworkService
+    let encoder: ResourceEncoder
+
+    static let shape = ListShape(
+        fields: ["type", "name", "host", "mode", "bridge", "cidr", "active", "autostart", "stale"],
+        filters: ["name", "host", "mode", "active"], sorts: ["name"], tie: ["host"])
+
+    static let leaseShape = ListShape(
+        fields: ["mac", "address", "hostname", "expires_at", "vm"], filters: ["mac", "address", "hostname", "vm"], sorts: ["address"],
+        tie: ["mac"])
+
+    var routes: [Route] {
+        [
+            .get("/v1/networks", Self.shape.parameters) { exchange, query in
+                let list = ListQuery(query, Self.shape)
+                try query.finish()
+                return ListAnswer.make(exchange, try networks.list(host: nil).map { encoder.object($0) }, list)
+            },
+            .get("/v1/networks/{network}", [.value("host"), .value("fields")]) { exchange, query in
+                let host = query.text("host")
+                let fields = query.words("fields", allowed: Self.shape.fields)
+                try query.finish()
+                return ResourceAnswer.make(encoder.object(try networks.get(exchange.name("network"), host: host)), fields)
+            },
+            .get("/v1/networks/{network}/leases", [.value("host")] + Self.leaseShape.parameters) { exchange, query in
+                let host = query.text("host")
+                let list = ListQuery(query, Self.leaseShape)
+                try query.finish()
+                let leases = try await networks.leases(exchange.name("network"), host: host)
+                return ListAnswer.make(exchange, leases.map { encoder.object($0) }, list)
+            },
+        ]
+    }
+}

@@ -1,0 +1,226 @@
+package import Hypervisor
+package import JobQueue
+internal import Platform
+internal import Synchronization
+
+/// The inventory: what all hosts show, kept by their monitors, read by everyone without a call to any host.
+package final class Fleet: Sendable {
+    private struct State {
+        var stocks: [HostName: HostStock] = [:]
+        var order: [HostName] = []
+        var views: [HostName: [MachineID: MachineView]] = [:]
+        var jobs: [MachineID: [JobID]] = [:]
+        var view = FleetView(generation: 0, machines: [])
+        var generation: UInt64 = 0
+        var ticket: UInt64 = 0
+    }
+    private let state = Mutex(State())
+    private let installation: String
+
+    package init(installation: String, hosts: [HostSettings]) {
+        self.installation = installation
+        state.withLock { state in
+            for host in hosts {
+                state.stocks[host.name] = HostStock(host)
+                state.order.append(host.name)
+            }
+        }
+    }
+
+    // MARK: Reading
+
+    package var view: FleetView { state.withLock { $0.view } }
+    package var hosts: [HostState] { state.withLock { state in state.order.compactMap { state.stocks[$0]?.state } } }
+    package func host(_ name: HostName) -> HostState? { state.withLock { $0.stocks[name]?.state } }
+    package func pools(_ host: HostName) -> [PoolObservation] { state.withLock { $0.stocks[host]?.pools ?? [] } }
+    package func networks(_ host: HostName) -> [NetworkObservation] { state.withLock { $0.stocks[host]?.networks ?? [] } }
+
+    func volume(at path: String, on host: HostName) -> VolumeReference? { state.withLock { $0.stocks[host]?.volume(at: path) } }
+
+    /// What was seen of a volume last, without asking the host.
+    func lastSeen(_ reference: VolumeReference, on host: HostName) -> VolumeObservation? {
+        state.withLock { $0.stocks[host]?.observation(of: reference) }
+    }
+
+    /// The machine as its host showed it last.
+    func lastSeen(_ id: MachineID, on host: HostName) -> MachineObservation? { state.withLock { $0.stocks[host]?.machines[id] } }
+
+    /// Volumes seen last in a pool.
+    func volumes(in pool: String, on host: HostName) -> [VolumeObservation] {
+        state.withLock { Array(($0.stocks[host]?.volumes[pool] ?? [:]).values) }
+    }
+
+    // MARK: Writing
+
+    /// To be taken before looking at a host; orders looks that overlap.
+    func nextTicket() -> UInt64 {
+        state.withLock { state in
+            state.ticket += 1
+            return state.ticket
+        }
+    }
+
+    func update(_ host: HostName, _ change: @Sendable (inout HostState) -> Void) {
+        state.withLock { state in
+            guard var stock = state.stocks[host] else { return }
+            let wasStale = stock.state.isStale
+            change(&stock.state)
+            state.stocks[host] = stock
+            if stock.state.isStale != wasStale { Self.rebuild(&state, host, Set(stock.machines.keys), installation) }
+        }
+    }
+
+    func take(_ id: MachineID, _ observation: MachineObservation?, on host: HostName, ticket: UInt64) {
+        state.withLock { state in
+            guard state.stocks[host]?.take(id, observation, ticket: ticket) == true else { return }
+            Self.rebuild(&state, host, [id], installation)
+        }
+    }
+
+    func take(all machines: [MachineObservation], on host: HostName, ticket: UInt64) {
+        state.withLock { state in
+            guard let changed = state.stocks[host]?.take(all: machines, ticket: ticket) else { return }
+            state.stocks[host]?.state.wasListed = true
+            Self.rebuild(&state, host, changed, installation)
+        }
+    }
+
+    func take(pools: [PoolObservation], on host: HostName) {
+        state.withLock { state in
+            guard var stock = state.stocks[host] else { return }
+            let moved = stock.pools.map(\.path) != pools.map(\.path)
+            stock.pools = pools
+            for name in stock.volumes.keys where !pools.contains(where: { $0.name == name && $0.isActive }) { stock.volumes[name] = nil }
+            state.stocks[host] = stock
+            if moved { Self.rebuild(&state, host, Set(stock.machines.keys), installation) }
+        }
+    }
+
+    func take(networks: [NetworkObservation], on host: HostName) { state.withLock { $0.stocks[host]?.networks = networks } }
+
+    /// Takes a pool's listing; machines whose disks got other figures get new views.
+    func take(volumes: [VolumeObservation], in pool: String, on host: HostName) {
+        state.withLock { state in
+            guard var stock = state.stocks[host] else { return }
+            let old = stock.volumes[pool] ?? [:]
+            let new = Dictionary(volumes.map { ($0.reference.volume, $0) }, uniquingKeysWith: { first, _ in first })
+            stock.volumes[pool] = new
+            state.stocks[host] = stock
+            var paths: Set<String> = []
+            for (name, volume) in new where old[name]?.capacityBytes != volume.capacityBytes || old[name]?.backingPath != volume.backingPath {
+                paths.insert(volume.path)
+            }
+            Self.rebuild(&state, host, Self.users(stock, paths), installation)
+        }
+    }
+
+    /// Takes one look at one volume; nil when it is gone.
+    func take(volume: VolumeObservation?, _ reference: VolumeReference, on host: HostName) {
+        state.withLock { state in
+            guard state.stocks[host] != nil else { return }
+            let old = state.stocks[host]?.observation(of: reference)
+            state.stocks[host]?.volumes[reference.pool, default: [:]][reference.volume] = volume
+            guard let stock = state.stocks[host], let path = volume?.path ?? old?.path,
+                old?.capacityBytes != volume?.capacityBytes || old?.backingPath != volume?.backingPath
+            else { return }
+            Self.rebuild(&state, host, Self.users(stock, [path]), installation)
+        }
+    }
+
+    func take(addresses: [ObservedAddress], of id: MachineID, on host: HostName) {
+        state.withLock { state in
+            guard let stock = state.stocks[host], stock.machines[id]?.state.isActive == true else { return }
+            let old = stock.addresses[id] ?? []
+            state.stocks[host]?.addresses[id] = addresses.isEmpty ? nil : addresses
+            if old.map(\.address) != addresses.map(\.address) { Self.rebuild(&state, host, [id], installation) }
+        }
+    }
+
+    /// Follows the queue: shows which job works on which machine.
+    package func follow(_ job: Job) {
+        let ids = job.resources.compactMap { path in
+            path.hasPrefix("/v1/vms/") ? MachineID(path.dropFirst("/v1/vms/".count)) : nil
+        }
+        guard !ids.isEmpty else { return }
+        state.withLock { state in
+            for id in ids {
+                let before = state.jobs[id] ?? []
+                var now = before.filter { $0 != job.id }
+                if !job.state.endsWaits { now = (now + [job.id]).sorted() }
+                guard now != before else { continue }
+                state.jobs[id] = now.isEmpty ? nil : now
+                guard now.first != before.first else { continue }
+                for host in state.order where state.stocks[host]?.machines[id] != nil { Self.rebuild(&state, host, [id], installation) }
+            }
+        }
+    }
+
+    // MARK: Views
+
+    private static func users(_ stock: HostStock, _ paths: Set<String>) -> Set<MachineID> {
+        guard !paths.isEmpty else { return [] }
+        return Set(stock.machines.values.filter { $0.hardware.disks.contains { $0.path.map(paths.contains) ?? false } }.map(\.id))
+    }
+
+    private static func rebuild(_ state: inout State, _ host: HostName, _ ids: Set<MachineID>, _ installation: String) {
+        guard !ids.isEmpty, let stock = state.stocks[host] else { return }
+        state.generation += 1
+        for id in ids {
+            state.views[host, default: [:]][id] = stock.machines[id].map {
+                view(of: $0, stock: stock, job: state.jobs[id]?.first, version: state.generation, installation)
+            }
+        }
+        state.stocks[host]?.state.machineCount = stock.machines.count
+        let machines = ids.count > 32 ? sortedAnew(state) : patched(state, host, ids)
+        state.view = FleetView(generation: state.generation, machines: machines)
+    }
+
+    private static func isOrdered(_ left: MachineView, _ right: MachineView) -> Bool {
+        left.name == right.name ? left.host < right.host : left.name < right.name
+    }
+
+    private static func sortedAnew(_ state: State) -> [MachineView] {
+        var machines: [MachineView] = []
+        for name in state.order { machines += (state.views[name] ?? [:]).values }
+        machines.sort(by: isOrdered)
+        return machines
+    }
+
+    /// A few changes in a long list: put in their places instead of sorting all.
+    private static func patched(_ state: State, _ host: HostName, _ ids: Set<MachineID>) -> [MachineView] {
+        var machines = state.view.machines
+        machines.removeAll { $0.host == host && ids.contains($0.id) }
+        for id in ids {
+            guard let view = state.views[host]?[id] else { continue }
+            var low = 0
+            var high = machines.count
+            while low < high {
+                let middle = (low + high) / 2
+                if isOrdered(machines[middle], view) { low = middle + 1 } else { high = middle }
+            }
+            machines.insert(view, at: low)
+        }
+        return machines
+    }
+
+    private static func view(
+        of machine: MachineObservation, stock: HostStock, job: JobID?, version: UInt64, _ installation: String
+    ) -> MachineView {
+        let isManaged = machine.metadata?.installation == installation
+        let owned = isManaged ? Set(machine.metadata?.ownedVolumes ?? []) : []
+        let disks = machine.hardware.disks.map { disk in
+            let reference = disk.volume ?? disk.path.flatMap(stock.volume(at:))
+            let seen = reference.flatMap(stock.observation(of:))
+            let backing = disk.backingPaths.first ?? seen?.backingPath
+            return MachineView.Disk(
+                observation: disk, volume: reference, capacityBytes: seen?.capacityBytes,
+                backing: backing.flatMap(stock.volume(at:)), isOwned: reference.map(owned.contains) ?? false)
+        }
+        return MachineView(
+            host: stock.state.name, observation: machine, disks: disks,
+            bootKernel: machine.hardware.boot.flatMap { stock.volume(at: $0.kernelPath) },
+            bootInitrd: machine.hardware.boot?.initrdPath.flatMap(stock.volume(at:)),
+            addresses: stock.addresses[machine.id] ?? [], activeJob: job, isStale: stock.state.isStale, isManaged: isManaged,
+            version: version)
+    }
+}

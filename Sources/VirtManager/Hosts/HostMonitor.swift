@@ -1,0 +1,271 @@
+internal import Hypervisor
+internal import Platform
+package import Telemetry
+internal import Synchronization
+
+/// Keeps one host's part of the inventory true: connects and reconnects, beats, follows events, and lists anew so that a
+/// lost event makes the view late, never wrong. Hosts have nothing in common here: one that hangs holds up no other.
+package final class HostMonitor: Sendable {
+    private struct Dirt {
+        var machines: Set<MachineID> = []
+        var pools: Set<String> = []
+        var networks = false
+        var everything = false
+        var lost: String?
+        var isEmpty: Bool { machines.isEmpty && pools.isEmpty && !networks && !everything && lost == nil }
+    }
+
+    private let host: ManagedHost
+    private let installation: String
+    private let log: Log
+    private let clock: any Clock<Duration>
+    private let dirt = Mutex(Dirt())
+    private let wakeUp: AsyncStream<Void>
+    private let wake: AsyncStream<Void>.Continuation
+    /// Everything is listed anew this often, whatever events said.
+    private static let relistInterval = Duration.seconds(30)
+
+    package init(host: ManagedHost, installation: String, log: Log, clock: any Clock<Duration> = ContinuousClock()) {
+        self.host = host
+        self.installation = installation
+        self.log = log.with(["host": host.name])
+        self.clock = clock
+        (wakeUp, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
+    }
+
+    /// Runs until cancelled.
+    package func run() async {
+        await withDiscardingTaskGroup { group in
+            group.addTask { await self.collect() }
+            group.addTask { await self.settleLate() }
+            group.addTask { await self.pollAddresses() }
+            await self.connectForever(&group)
+        }
+        wake.finish()
+    }
+
+    // MARK: Connecting
+
+    private func connectForever(_ group: inout DiscardingTaskGroup) async {
+        var delay = Duration.milliseconds(100)
+        var isProbed = false
+        while !Task.isCancelled {
+            do {
+                let started = ContinuousClock.now
+                let facts = try await host.connection.connect()
+                try await host.refreshAll()
+                showOnline(facts, latency: ContinuousClock.now - started)
+                await sweepHelpers()
+                if !isProbed {
+                    isProbed = true
+                    group.addTask { await self.probe(facts) }
+                }
+                delay = .milliseconds(100)
+                await follow()
+            } catch {
+                showLost(error)
+            }
+            try? await clock.sleep(for: delay)
+            delay = min(delay * 2, .seconds(5))
+        }
+    }
+
+    private func showOnline(_ facts: HostFacts, latency: Duration) {
+        let wasOnline = host.state.reach == .online
+        host.fleet.update(host.name) { state in
+            state.facts = facts
+            state.reach = .online
+            state.reason = ""
+            state.lastBeatAt = .now()
+            state.missedBeats = 0
+            state.latencyMilliseconds = latency.milliseconds
+            state.wasListed = true
+            state.isSettled = true
+        }
+        if !wasOnline { log.notice("host is online", ["driver": facts.driver, "libvirt": facts.libvirtVersion]) }
+    }
+
+    private func showLost(_ error: HypervisorError) {
+        let wasOffline = host.state.reach == .offline && host.state.isSettled
+        host.fleet.update(host.name) { state in
+            state.reach = .offline
+            state.reason = error.message
+            state.missedBeats += 1
+            state.isSettled = true
+        }
+        if !wasOffline { log.warning("host is offline", ["error": error.message]) }
+    }
+
+    /// A host that hangs at the first listing must not keep the daemon from being ready.
+    private func settleLate() async {
+        try? await clock.sleep(for: .seconds(2))
+        host.fleet.update(host.name) { $0.isSettled = true }
+    }
+
+    /// Helpers of ours that a killed daemon left behind.
+    private func sweepHelpers() async {
+        let prefix = "\(helperMachinePrefix)\(installation.prefix(8))"
+        do {
+            for machine in try await host.connection.machines() where machine.name.hasPrefix(prefix) && machine.state.isActive {
+                try await host.connection.destroy(machine.id)
+                log.notice("swept a helper machine", ["name": machine.name])
+            }
+        } catch {
+            log.warning("cannot sweep helper machines", ["error": error.message])
+        }
+    }
+
+    private func probe(_ facts: HostFacts) async {
+        let probe = AcceleratorProbe(host: host, installation: installation, log: log)
+        host.learn(accelerators: await probe.run(facts))
+    }
+
+    // MARK: Following
+
+    /// Returns when the connection is lost.
+    private func follow() async {
+        await withTaskGroup(of: Void.self) { group in
+            group.addTask { await self.beat() }
+            group.addTask { await self.relist() }
+            for await _ in wakeUp {
+                let batch = dirt.withLock { dirt in
+                    defer { dirt = Dirt() }
+                    return dirt
+                }
+                if let reason = batch.lost {
+                    showLost(HypervisorError(.connectionLost, reason, function: "virConnectRegisterCloseCallback"))
+                    break
+                }
+                await bringUpToDate(batch)
+                if Task.isCancelled { break }
+            }
+            group.cancelAll()
+        }
+    }
+
+    /// Turns the events into a set of what to look at: a burst about one machine is one look.
+    private func collect() async {
+        for await event in host.connection.events {
+            note { dirt in
+                switch event {
+                case .machine(let id): dirt.machines.insert(id)
+                case .pool(let name): dirt.pools.insert(name)
+                case .network: dirt.networks = true
+                case .resync: dirt.everything = true
+                case .disconnected(let reason): dirt.lost = reason
+                }
+            }
+        }
+    }
+
+    private func note(_ change: (inout Dirt) -> Void) {
+        dirt.withLock { change(&$0) }
+        wake.yield()
+    }
+
+    private func bringUpToDate(_ batch: Dirt) async {
+        do {
+            if batch.everything || batch.machines.count > 500 { return try await host.refreshAll() }
+            if batch.networks { try await host.refreshNetworks() }
+            if !batch.pools.isEmpty { try await host.refreshPools() }
+            for pool in batch.pools { _ = try? await host.refresh(pool: pool) }
+            await refresh(batch.machines)
+        } catch {
+            handle(error)
+        }
+    }
+
+    private func refresh(_ machines: Set<MachineID>) async {
+        await withTaskGroup(of: Void.self) { group in
+            var rest = machines.makeIterator()
+            for _ in 0..<4 {
+                guard let id = rest.next() else { break }
+                group.addTask { await self.refresh(id) }
+            }
+            while await group.next() != nil {
+                if let id = rest.next() { group.addTask { await self.refresh(id) } }
+            }
+        }
+    }
+
+    private func refresh(_ id: MachineID) async {
+        do { try await host.refresh(id) } catch { handle(error) }
+    }
+
+    private func relist() async {
+        while (try? await clock.sleep(for: Self.relistInterval)) != nil {
+            note { $0.everything = true }
+        }
+    }
+
+    private func beat() async {
+        var lastAnswer = ContinuousClock.now
+        while (try? await clock.sleep(for: host.settings.heartbeatInterval)) != nil {
+            let started = ContinuousClock.now
+            do {
+                let free = try await host.connection.ping()
+                let wasSuspect = host.state.reach != .online
+                lastAnswer = .now
+                host.fleet.update(host.name) { state in
+                    state.facts?.memoryFreeBytes = free
+                    state.reach = .online
+                    state.reason = ""
+                    state.lastBeatAt = .now()
+                    state.missedBeats = 0
+                    state.latencyMilliseconds = (ContinuousClock.now - started).milliseconds
+                }
+                if wasSuspect {
+                    log.notice("host answers again", [:])
+                    note { $0.everything = true }
+                }
+            } catch {
+                handle(error, isBeat: true)
+                if ContinuousClock.now - lastAnswer > host.settings.heartbeatTimeout {
+                    host.fleet.update(host.name) { $0.reach = .offline }
+                }
+            }
+        }
+    }
+
+    private func handle(_ error: HypervisorError, isBeat: Bool = false) {
+        switch error.code {
+        case .timeout:
+            let wasOnline = host.state.reach == .online
+            host.fleet.update(host.name) { state in
+                if state.reach == .online { state.reach = .suspect }
+                state.reason = "does not answer: \(error.message)"
+                if isBeat { state.missedBeats += 1 }
+            }
+            if wasOnline { log.warning("host is suspect", ["error": error.message]) }
+        case .connectionLost:
+            note { $0.lost = error.message }
+        default:
+            log.warning("cannot look at the host", ["error": "\(error)"])
+        }
+    }
+
+    // MARK: Addresses
+
+    /// Neither leases nor addresses come as events: running guests are asked until they have one, then now and then.
+    private func pollAddresses() async {
+        var turn = 0
+        while (try? await clock.sleep(for: .seconds(2))) != nil {
+            turn += 1
+            guard host.state.reach == .online else { continue }
+            for machine in host.fleet.view.machines where machine.host == host.name && machine.state == .running {
+                guard !machine.observation.hardware.nics.isEmpty, machine.addresses.isEmpty || turn % 15 == 0 else { continue }
+                do {
+                    try await host.refreshAddresses(of: machine.observation)
+                } catch {
+                    handle(error)
+                    break
+                }
+            }
+        }
+    }
+}
+
+extension Duration {
+    /// In milliseconds, fractions kept.
+    var milliseconds: Double { Double(components.seconds) * 1000 + Double(components.attoseconds) / 1e15 }
+}

@@ -1,0 +1,60 @@
+internal import Hypervisor
+internal import Platform
+
+/// Everything seen on one host, with tickets that keep an older look from replacing a newer one.
+struct HostStock: Sendable {
+    var state: HostState
+    var pools: [PoolObservation] = []
+    var networks: [NetworkObservation] = []
+    /// By pool, then name.
+    var volumes: [String: [String: VolumeObservation]] = [:]
+    var machines: [MachineID: MachineObservation] = [:]
+    var tickets: [MachineID: UInt64] = [:]
+    var addresses: [MachineID: [ObservedAddress]] = [:]
+
+    init(_ settings: HostSettings) { state = HostState(settings) }
+
+    /// The volume that lies at `path`: by the pools' directories, so that a volume not listed yet has its name too.
+    func volume(at path: String) -> VolumeReference? {
+        var best: (VolumeReference, Int)?
+        for pool in pools {
+            guard let root = pool.path, path.hasPrefix(root + "/") else { continue }
+            let name = path.dropFirst(root.utf8.count + 1)
+            guard !name.isEmpty, !name.contains("/"), root.utf8.count > best?.1 ?? -1 else { continue }
+            best = (VolumeReference(pool: pool.name, volume: String(name)), root.utf8.count)
+        }
+        return best?.0
+    }
+
+    func observation(of reference: VolumeReference) -> VolumeObservation? { volumes[reference.pool]?[reference.volume] }
+
+    /// Takes one look at one machine; false if a later look was taken before.
+    mutating func take(_ id: MachineID, _ observation: MachineObservation?, ticket: UInt64) -> Bool {
+        guard ticket > tickets[id] ?? 0 else { return false }
+        tickets[id] = ticket
+        guard let observation, !observation.name.hasPrefix(helperMachinePrefix) else {
+            addresses[id] = nil
+            let wasThere = machines.removeValue(forKey: id) != nil
+            return wasThere
+        }
+        if !observation.state.isActive { addresses[id] = nil }
+        guard machines[id] != observation else { return false }
+        machines[id] = observation
+        return true
+    }
+
+    /// Takes a whole listing; answers the ids that changed, came or went.
+    mutating func take(all observations: [MachineObservation], ticket: UInt64) -> Set<MachineID> {
+        var changed: Set<MachineID> = []
+        var seen: Set<MachineID> = []
+        for observation in observations {
+            seen.insert(observation.id)
+            if take(observation.id, observation, ticket: ticket) { changed.insert(observation.id) }
+        }
+        for id in machines.keys where !seen.contains(id) {
+            if take(id, nil, ticket: ticket) { changed.insert(id) }
+        }
+        tickets = tickets.filter { machines[$0.key] != nil || $0.value >= ticket }
+        return changed
+    }
+}

@@ -1,0 +1,128 @@
+package import Hypervisor
+internal import Platform
+internal import Synchronization
+
+/// One configured host: its connection, and the ways to bring the inventory up to date after touching it.
+package final class ManagedHost: Sendable {
+    package let name: HostName
+    package let connection: any HostConnection
+    let settings: HostSettings
+    let fleet: Fleet
+    private let accelerators = Mutex<(known: [Accelerator]?, waiters: [CheckedContinuation<Void, Never>])>((nil, []))
+
+    package init(settings: HostSettings, connection: any HostConnection, fleet: Fleet) {
+        name = settings.name
+        self.settings = settings
+        self.connection = connection
+        self.fleet = fleet
+    }
+
+    package var path: String { "/v1/hosts/\(name)" }
+    package var state: HostState { fleet.host(name) ?? HostState(settings) }
+
+    /// Refuses what would need an answer from a host that is offline.
+    func requireOnline() throws(ServiceError) {
+        let state = state
+        guard state.reach == .offline else { return }
+        throw ServiceError(
+            "host.offline", .temporary, "host '\(name)' is offline: \(state.reason)", isRetryable: true,
+            hints: ["see GET \(path); the daemon reconnects by itself"], retryAfterSeconds: 2)
+    }
+
+    // MARK: Looking again
+
+    /// Looks at one machine and shows it. Answers what was seen; nil if it is not there.
+    @discardableResult
+    package func refresh(_ id: MachineID) async throws(HypervisorError) -> MachineObservation? {
+        let ticket = fleet.nextTicket()
+        let seen = try await connection.machine(id)
+        fleet.take(id, seen, on: name, ticket: ticket)
+        if let seen { try await learnVolumes(of: seen) }
+        return seen
+    }
+
+    /// Lists all machines, pools, networks and volumes anew.
+    func refreshAll() async throws(HypervisorError) {
+        fleet.take(pools: try await connection.pools(), on: name)
+        fleet.take(networks: try await connection.networks(), on: name)
+        for pool in fleet.pools(name) where pool.isActive { try await refresh(pool: pool.name) }
+        let ticket = fleet.nextTicket()
+        fleet.take(all: try await connection.machines(), on: name, ticket: ticket)
+    }
+
+    func refreshPools() async throws(HypervisorError) { fleet.take(pools: try await connection.pools(), on: name) }
+    func refreshNetworks() async throws(HypervisorError) { fleet.take(networks: try await connection.networks(), on: name) }
+
+    /// Lists a pool's volumes anew and answers them; a pool that went away meanwhile has none.
+    @discardableResult
+    func refresh(pool: String) async throws(HypervisorError) -> [VolumeObservation] {
+        do {
+            let volumes = try await connection.volumes(in: pool)
+            fleet.take(volumes: volumes, in: pool, on: name)
+            return volumes
+        } catch {
+            guard error.code == .poolNotFound || error.code == .invalidState else { throw error }
+            fleet.take(volumes: [], in: pool, on: name)
+            throw error
+        }
+    }
+
+    /// Looks at one volume and shows it.
+    @discardableResult
+    func refresh(_ reference: VolumeReference) async throws(HypervisorError) -> VolumeObservation? {
+        let seen = try await connection.volume(reference)
+        fleet.take(volume: seen, reference, on: name)
+        return seen
+    }
+
+    /// Disks on volumes that no listing showed yet.
+    private func learnVolumes(of machine: MachineObservation) async throws(HypervisorError) {
+        for disk in machine.hardware.disks {
+            guard let reference = disk.volume ?? disk.path.flatMap({ fleet.volume(at: $0, on: name) }),
+                fleet.lastSeen(reference, on: name) == nil
+            else { continue }
+            do { try await refresh(reference) } catch { guard !error.isUncertain else { throw error } }
+        }
+    }
+
+    /// Asks for a running guest's addresses: leases for all, the agent where it is connected.
+    @discardableResult
+    func refreshAddresses(of machine: MachineObservation) async throws(HypervisorError) -> [ObservedAddress] {
+        guard machine.state.isActive else { return [] }
+        var found: [ObservedAddress] = []
+        if machine.agentConnected, machine.state == .running {
+            do {
+                found += try await connection.addresses(machine.id, source: .agent).map { ObservedAddress($0, observedAt: .now()) }
+            } catch { guard !error.isUncertain else { throw error } }
+        }
+        do {
+            found += try await connection.addresses(machine.id, source: .lease).map { ObservedAddress($0, observedAt: .now()) }
+        } catch { guard !error.isUncertain else { throw error } }
+        fleet.take(addresses: found, of: machine.id, on: name)
+        return found
+    }
+
+    // MARK: Accelerators
+
+    func learn(accelerators found: [Accelerator]) {
+        fleet.update(name) { $0.accelerators = found }
+        let waiters = accelerators.withLock { state in
+            state.known = found
+            defer { state.waiters = [] }
+            return state.waiters
+        }
+        for waiter in waiters { waiter.resume() }
+    }
+
+    /// What the host was seen to boot with, best first; waits for the trial to be over.
+    func provenAccelerators() async -> [Accelerator] {
+        await withCheckedContinuation { continuation in
+            let isKnown = accelerators.withLock { state in
+                if state.known == nil { state.waiters.append(continuation) }
+                return state.known != nil
+            }
+            if isKnown { continuation.resume() }
+        }
+        return accelerators.withLock { $0.known ?? [] }
+    }
+}

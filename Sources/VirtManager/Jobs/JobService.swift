@@ -1,0 +1,81 @@
+package import JobQueue
+internal import JSON
+internal import Platform
+
+/// The jobs, for whoever asks.
+package final class JobService: Sendable {
+    private let engine: JobEngine
+
+    package init(engine: JobEngine) { self.engine = engine }
+
+    package func list(_ filter: JobFilter, after: JobID?, limit: Int) async throws -> [Job] {
+        try await engine.list(filter, after: after, limit: limit)
+    }
+
+    package func get(_ id: String) async throws -> Job {
+        guard let job = JobID(id) else { throw unknown(id) }
+        guard let found = try engine.job(job) else { throw unknown(id) }
+        return found
+    }
+
+    private func unknown(_ id: String) -> ServiceError {
+        ServiceError("job.not_found", .notFound, "there is no job '\(id.prefix(64))'", hints: ["ended jobs are kept for 30 days"])
+    }
+
+    /// The job at its end, or after its next change (`after`), or when `limit` is over.
+    package func wait(_ id: JobID, after: Int64? = nil, limit: Duration) async throws -> Job {
+        guard let job = try await engine.wait(id, after: after, limit: limit) else { throw unknown(id.text) }
+        return job
+    }
+
+    package func log(_ id: JobID, after: Int64, limit: Int) async throws -> [JobLogLine] {
+        try await engine.store.log(id, after: after, limit: limit)
+    }
+
+    /// `job.past_cancel` if there is no way back; the job as it is if it has ended.
+    package func cancel(_ id: String) async throws -> Job {
+        let job = try await get(id)
+        do {
+            return try await engine.cancel(job.id) ?? job
+        } catch let failure as JobFailure {
+            throw ServiceError(failure, job: job.id)
+        }
+    }
+
+    /// A new job (`retry_of`) that does the same once more. Not for uploads: their bytes are gone.
+    package func retry(_ id: String, _ mutation: Mutation) async throws -> Job {
+        let old = try await get(id)
+        guard old.kind != "volume.upload" else {
+            throw ServiceError("job.not_repeatable", .state, "the bytes of an upload are not kept; send them again", job: old.id)
+        }
+        let reservations: [String]
+        if let creation = MachineCreation(json: old.arguments), old.kind == "vm.create" {
+            reservations = ["vm:\(creation.name)"]
+        } else if let target = VolumeTarget(json: old.arguments), old.kind == "volume.create" {
+            reservations = ["volume:\(target.host)/\(target.volume)"]
+        } else {
+            reservations = []
+        }
+        let request = JobRequest(
+            id: try JobID(at: .now()), kind: old.kind, arguments: old.arguments, resources: old.resources, locks: old.locks,
+            reservations: reservations, host: old.host, priority: old.priority, idempotency: mutation.idempotency,
+            requestor: mutation.caller.requestor, reason: mutation.reason)
+        do {
+            switch try await engine.retry(old.id, as: request) {
+            case .made(let job), .replayed(let job): return job
+            }
+        } catch {
+            throw JobDesk.refusal(error)
+        }
+    }
+
+    /// What was asked under this key before. `idempotency.key_reused` if it was something else.
+    package func earlier(_ key: IdempotencyKey) throws -> Job? {
+        do {
+            guard let job = try engine.store.job(key: key) else { return nil }
+            return engine.board[job.id] ?? job
+        } catch {
+            throw JobDesk.refusal(error)
+        }
+    }
+}

@@ -1,0 +1,117 @@
+internal import Hypervisor
+package import JobQueue
+package import JSON
+
+/// `vm.create`: volumes, definition, start, gates. The definition with our mark is the point of no return: before it a
+/// failure leaves nothing, after it the machine stays and the job says what did not work. A cancel always leaves nothing.
+package struct MachineCreateJob: JobKind {
+    package let name = "vm.create"
+    let world: JobWorld
+
+    package init(_ world: JobWorld) { self.world = world }
+
+    package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
+        guard let creation = MachineCreation(json: arguments) else { throw unreadableArguments(name) }
+        var steps = [check(creation)]
+        steps += creation.disks.filter(\.isMade).map { disk in makeVolume(creation, disk) }
+        if let console = creation.console { steps.append(makeConsole(creation, console)) }
+        steps.append(define(creation))
+        if creation.start {
+            let power = PowerSteps(world: world, host: creation.host, machine: creation.id)
+            steps.append(power.start(undoable: true))
+            let gates = GateSteps(world: world, host: creation.host, machine: creation.id, timeout: .milliseconds(creation.waitTimeoutMilliseconds))
+            steps += creation.waitFor.map(gates.step)
+        }
+        return steps
+    }
+
+    package func result(_ context: StepContext) async throws -> JSONValue? {
+        guard let creation = MachineCreation(json: context.arguments) else { return nil }
+        return try await MachineResult(world: world, host: creation.host, machine: creation.id).json(refreshAddresses: !creation.waitFor.isEmpty)
+    }
+
+    // MARK: Steps
+
+    /// Looks once more under the locks: what was there at the request may be gone or taken.
+    private func check(_ creation: MachineCreation) -> JobStep {
+        JobStep(
+            "check", .pure,
+            probe: { [world] _ in
+                try await world.probe(creation.host) { host in
+                    let use = VolumeUse(fleet: world.fleet, host: creation.host)
+                    for disk in creation.disks {
+                        let needed = disk.from ?? (disk.isMade ? nil : disk.volume)
+                        guard let needed else { continue }
+                        guard let found = try await host.refresh(needed) else { throw Self.missing(needed) }
+                        if !disk.isMade, let user = use.users(of: needed, path: found.path).first(where: { $0.id != creation.id }) {
+                            throw JobFailure(
+                                "volume.in_use", category: "conflict", detail: "volume '\(needed)' is in use by VM '\(user.name)'")
+                        }
+                    }
+                    for machine in world.fleet.view.machines(name: creation.name) where machine.id != creation.id {
+                        throw JobFailure(
+                            "vm.exists", category: "conflict", detail: "a VM '\(creation.name)' is on host '\(machine.host)'")
+                    }
+                    return .done
+                }
+            },
+            act: { _ in })
+    }
+
+    private static func missing(_ volume: VolumeReference) -> JobFailure {
+        JobFailure("volume.not_found", category: "not_found", detail: "volume '\(volume)' is gone")
+    }
+
+    private func makeVolume(_ creation: MachineCreation, _ disk: MachineCreation.Disk) -> JobStep {
+        VolumeSteps(world: world, host: creation.host).make("disk-\(disk.target)", disk.volume, isOurName: true) { host in
+            guard let from = disk.from else {
+                return VolumeSpec(reference: disk.volume, format: "qcow2", capacityBytes: disk.bytes)
+            }
+            guard let base = try await host.connection.volume(from) else { throw Self.missing(from) }
+            // A bare name keeps the backing relative: the pool's path may differ on another host.
+            let path = from.pool == disk.volume.pool ? from.volume : base.path
+            return VolumeSpec(
+                reference: disk.volume, format: "qcow2", capacityBytes: disk.bytes ?? base.capacityBytes,
+                backing: .init(path: path, format: base.format))
+        }
+    }
+
+    /// Made by us, so that it is a volume from the start; the host's log daemon then writes into it.
+    private func makeConsole(_ creation: MachineCreation, _ console: VolumeReference) -> JobStep {
+        VolumeSteps(world: world, host: creation.host).make("console", console, isOurName: true) { _ in
+            VolumeSpec(reference: console, format: "raw", capacityBytes: 0)
+        }
+    }
+
+    private func define(_ creation: MachineCreation) -> JobStep {
+        JobStep(
+            "define", .ensure, isPointOfNoReturn: true,
+            probe: { [world] context in
+                try await world.probe(creation.host) { host in
+                    guard let machine = try await host.refresh(creation.id) else { return .absent }
+                    guard world.isOurs(machine), machine.metadata?.job == context.job.text else {
+                        return .foreign("a machine with the id \(creation.id) is there and is not ours")
+                    }
+                    return machine.autostart == creation.autostart && machine.isPersistent ? .done : .partial
+                }
+            },
+            act: { [world] context in
+                let host = try world.host(creation.host)
+                let spec = try await MachineSpecBuilder(world: world, host: host).build(creation, job: context.job, epoch: context.epoch)
+                do {
+                    try await host.connection.define(spec)
+                } catch let error as HypervisorError where error.code == .alreadyExists {
+                    var failure = JobFailure("vm.exists", category: "conflict", detail: error.message, native: error.nativeJSON)
+                    failure.isForeign = true
+                    throw failure
+                }
+                if creation.autostart { try await host.connection.change(creation.id, MachineChange(autostart: true)) }
+            },
+            undo: { [world] _ in
+                let host = try world.host(creation.host)
+                guard let machine = try await host.connection.machine(creation.id), world.isOurs(machine) else { return }
+                if machine.state.isActive { try await host.connection.destroy(creation.id) }
+                try await host.connection.undefine(creation.id)
+            })
+    }
+}

@@ -1,0 +1,97 @@
+package import Hypervisor
+package import JobQueue
+package import JSON
+
+/// The arguments of `vm.delete`: the machine, and the volumes that go with it, chosen at the request.
+package struct MachineDeletion: Sendable, Equatable {
+    package var host: HostName
+    package var id: MachineID
+    package var name: String
+    package var volumes: [VolumeReference]
+    /// The console log; its rotated parts lie beside it.
+    package var console: VolumeReference?
+
+    package var json: JSONValue {
+        [
+            "host": .string(host.text), "id": .string(id.text), "name": .string(name), "volumes": .array(volumes.map(\.json)),
+            "console": console?.json ?? .null,
+        ]
+    }
+
+    package init(host: HostName, id: MachineID, name: String, volumes: [VolumeReference], console: VolumeReference?) {
+        self.host = host
+        self.id = id
+        self.name = name
+        self.volumes = volumes
+        self.console = console
+    }
+
+    package init?(json: JSONValue) {
+        guard let object = json.objectValue, let host = object["host"]?.stringValue,
+            let id = object["id"]?.stringValue.flatMap({ MachineID($0) })
+        else { return nil }
+        self.init(
+            host: HostName(host), id: id, name: object["name"]?.stringValue ?? "",
+            volumes: (object["volumes"]?.arrayValue ?? []).compactMap { VolumeReference(json: $0) },
+            console: VolumeReference(json: object["console"]))
+    }
+}
+
+/// `vm.delete`: stop, undefine, delete the volumes. Forward only: once begun it is brought to its end after any crash.
+package struct MachineDeleteJob: JobKind {
+    package let name = "vm.delete"
+    package let isUndoable = false
+    package let takesOver = true
+    let world: JobWorld
+
+    package init(_ world: JobWorld) { self.world = world }
+
+    package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
+        guard let deletion = MachineDeletion(json: arguments) else { throw unreadableArguments(name) }
+        let volumes = VolumeSteps(world: world, host: deletion.host)
+        var steps = [PowerSteps(world: world, host: deletion.host, machine: deletion.id).stop(), undefine(deletion)]
+        steps += deletion.volumes.enumerated().map { volumes.delete("delete-volume-\($0 + 1)", $1, except: deletion.id) }
+        if let console = deletion.console { steps.append(deleteConsole(deletion, console)) }
+        return steps
+    }
+
+    private func undefine(_ deletion: MachineDeletion) -> JobStep {
+        JobStep(
+            "undefine", .ensure, isPointOfNoReturn: true,
+            probe: { [world] _ in
+                try await world.probe(deletion.host) { host in try await host.refresh(deletion.id) == nil ? .done : .absent }
+            },
+            act: { [world] _ in
+                let host = try world.host(deletion.host)
+                do {
+                    try await host.connection.undefine(deletion.id)
+                } catch let error as HypervisorError where error.code == .machineNotFound {
+                    return
+                }
+            })
+    }
+
+    /// The host's log daemon rotates the file behind the pool's back, so the pool is looked through first.
+    private func deleteConsole(_ deletion: MachineDeletion, _ console: VolumeReference) -> JobStep {
+        let parts = [console] + (0..<4).map { VolumeReference(pool: console.pool, volume: "\(console.volume).\($0)") }
+        return JobStep(
+            "delete-console", .ensure,
+            probe: { [world] _ in
+                try await world.probe(deletion.host) { host in
+                    do {
+                        for part in parts where try await host.refresh(part) != nil { return .absent }
+                        return .done
+                    } catch let error as HypervisorError where error.code == .poolNotFound {
+                        return .done
+                    }
+                }
+            },
+            act: { [world] _ in
+                let host = try world.host(deletion.host)
+                try await host.connection.refreshPool(console.pool)
+                for part in parts where try await host.connection.volume(part) != nil {
+                    try await host.connection.deleteVolume(part)
+                }
+            })
+    }
+}

@@ -1,0 +1,118 @@
+internal import Hypervisor
+internal import JobQueue
+internal import JSON
+internal import Platform
+
+/// The steps on a machine's power that several job kinds share. Each brings about a state and may be repeated.
+struct PowerSteps {
+    let world: JobWorld
+    let host: HostName
+    let machine: MachineID
+
+    private func gone() -> JobFailure {
+        JobFailure("vm.not_found", category: "not_found", detail: "the machine \(machine) is not on host '\(host)' any more")
+    }
+
+    /// A step whose effect is that the machine is in one of `states`.
+    private func bring(
+        _ name: String, to reached: @escaping @Sendable (RunState) -> Bool, isPointOfNoReturn: Bool = false, goneIsDone: Bool = false,
+        act: @escaping @Sendable (ManagedHost, StepContext) async throws -> Void,
+        undo: (@Sendable (StepContext) async throws -> Void)? = nil
+    ) -> JobStep {
+        JobStep(
+            name, .ensure, isPointOfNoReturn: isPointOfNoReturn,
+            probe: { [world, host, machine] _ in
+                try await world.probe(host) { host in
+                    guard let seen = try await host.refresh(machine) else {
+                        if goneIsDone { return .done }
+                        throw gone()
+                    }
+                    return reached(seen.state) ? .done : .absent
+                }
+            },
+            act: { [world, host] context in try await act(try world.host(host), context) }, undo: undo)
+    }
+
+    func start(undoable: Bool) -> JobStep {
+        let undo: @Sendable (StepContext) async throws -> Void = { [world, host, machine] _ in
+            let host = try world.host(host)
+            if try await host.connection.machine(machine)?.state.isActive == true { try await host.connection.destroy(machine) }
+        }
+        return bring(
+            "start", to: { $0.isActive }, isPointOfNoReturn: !undoable,
+            act: { [machine] host, context in
+                try await host.connection.start(machine)
+                await Self.markStarted(host, machine, context)
+            }, undo: undoable ? undo : nil)
+    }
+
+    /// The mark only adds to what is shown: a driver without it still starts guests.
+    private static func markStarted(_ host: ManagedHost, _ machine: MachineID, _ context: StepContext) async {
+        do {
+            try await host.connection.markStarted(machine, atMilliseconds: Timestamp.now().milliseconds)
+        } catch {
+            context.log("the time of the start could not be kept: \(error.message)")
+        }
+    }
+
+    func stop(_ name: String = "stop") -> JobStep {
+        bring(name, to: { !$0.isActive }, goneIsDone: true, act: { [machine] host, _ in try await host.connection.destroy(machine) })
+    }
+
+    func pause() -> JobStep {
+        bring("pause", to: { $0 == .paused }, act: { [machine] host, _ in try await host.connection.suspend(machine) })
+    }
+
+    func resume() -> JobStep {
+        bring("resume", to: { $0 == .running }, act: { [machine] host, _ in try await host.connection.resume(machine) })
+    }
+
+    /// Asks the guest to power off and waits `grace` for it; then pulls the plug if `thenStop`, else fails.
+    func shutdown(grace: Duration, thenStop: Bool) -> JobStep {
+        bring(
+            "shutdown", to: { !$0.isActive }, goneIsDone: true,
+            act: { [world, machine] host, context in
+                try await host.connection.requestShutdown(machine)
+                if try await Self.wait(world, host, machine, for: grace, until: { $0.map { !$0.state.isActive } ?? true }) { return }
+                guard thenStop else {
+                    throw JobFailure(
+                        "vm.shutdown_timeout", category: "timeout",
+                        detail: "the guest did not power off within \(Int(grace.milliseconds / 1000)) s", isRetryable: true,
+                        hints: ["POST …/shutdown {\"then\": \"stop\"} pulls the plug after the grace time; POST …/stop at once"])
+                }
+                context.log("the guest did not power off in time; pulling the plug")
+                try await host.connection.destroy(machine)
+            })
+    }
+
+    /// Presses the reset button. Seen by the mark of the last start, which is not older than the request.
+    func reset(since requested: Int64) -> JobStep {
+        JobStep(
+            "reset", .ensure,
+            probe: { [world, host, machine] _ in
+                try await world.probe(host) { host in
+                    guard let seen = try await host.refresh(machine) else { throw gone() }
+                    return seen.startedAtMilliseconds ?? 0 >= requested ? .done : .absent
+                }
+            },
+            act: { [world, host, machine] _ in
+                let host = try world.host(host)
+                try await host.connection.reset(machine)
+                try await host.connection.markStarted(machine, atMilliseconds: max(requested, Timestamp.now().milliseconds))
+            })
+    }
+
+    /// Polls the host, ten times a second at first, until `isReached` or `limit`; answers whether it was reached.
+    static func wait(
+        _ world: JobWorld, _ host: ManagedHost, _ machine: MachineID, for limit: Duration,
+        until isReached: @Sendable (MachineObservation?) -> Bool
+    ) async throws -> Bool {
+        let end = ContinuousClock.now + limit
+        while true {
+            if isReached(try await host.refresh(machine)) { return true }
+            let left = end - ContinuousClock.now
+            if left <= .zero { return false }
+            try await world.clock.sleep(for: min(left, .milliseconds(100)))
+        }
+    }
+}

@@ -1,0 +1,51 @@
+internal import Hypervisor
+internal import JSON
+
+extension MachineDraft {
+    static let largestDisk: Int64 = 64 << 40
+
+    static func disks(_ reader: ObjectReader, _ defaults: MachineDefaults) -> [Disk] {
+        guard let list = reader.objects("disks", max: 24) else { return [] }
+        return list.compactMap { disk in
+            // What an answer shows of a disk; the server chooses these.
+            disk.ignore("target", "format", "capacity_bytes", "backing", "owned", "serial", "boot_order")
+            _ = disk.choice("device", ["disk"])
+            _ = disk.choice("bus", ["virtio"])
+            let result = kind(disk, defaults)
+            return result
+        }
+    }
+
+    private static func kind(_ disk: ObjectReader, _ defaults: MachineDefaults) -> Disk? {
+        let isReadOnly = disk.bool("read_only") ?? false
+        let pool = disk.objectName("pool")
+        let volume = disk.objectName("volume")
+        let size = disk.byteCount("size", alias: nil, in: 1 << 20...largestDisk)
+        let mode = disk.choice("mode", ["linked"])
+        let from = disk.volumeReference("from", defaultPool: defaults.pool)
+        if disk.isPresent("from"), !disk.isNull("from") {
+            if volume != nil { disk.problem("volume", "cannot stand beside 'from': the server names new volumes", allowed: ["from", "volume"]) }
+            if mode == nil, !disk.isPresent("mode") { disk.problem("mode", "is missing: say how to copy", allowed: ["linked"]) }
+            refuseReadOnly(disk, isReadOnly)
+            guard let from else { return nil }
+            return .linked(from: VolumeReference(pool: from.pool, volume: from.volume), pool: pool ?? from.pool, bytes: size)
+        }
+        if disk.isPresent("mode") { disk.problem("mode", "only goes with 'from'") }
+        if disk.isPresent("volume") {
+            if size != nil { disk.problem("size", "cannot stand beside 'volume': the volume has its size", allowed: ["size", "volume"]) }
+            guard let volume else { return nil }
+            return .attach(VolumeReference(pool: pool ?? defaults.pool, volume: volume), isReadOnly: isReadOnly)
+        }
+        refuseReadOnly(disk, isReadOnly)
+        guard disk.isPresent("size") else {
+            disk.problem("size", "is missing: a disk needs 'volume' (one that is there), 'size' (a new one) or 'from' (a copy)",
+                allowed: ["volume", "size", "from"])
+            return nil
+        }
+        return size.map { .empty(pool: pool ?? defaults.pool, bytes: $0) }
+    }
+
+    private static func refuseReadOnly(_ disk: ObjectReader, _ isReadOnly: Bool) {
+        if isReadOnly { disk.problem("read_only", "only goes with 'volume': a new disk is for writing", allowed: ["false"]) }
+    }
+}

@@ -1,0 +1,86 @@
+internal import Hypervisor
+internal import JobQueue
+internal import Platform
+
+/// Turns the arguments of a creation into the definition: volumes to paths with their whole chains, `auto` to what the host boots with.
+struct MachineSpecBuilder {
+    let world: JobWorld
+    let host: ManagedHost
+
+    func build(_ creation: MachineCreation, job: JobID, epoch: Int64) async throws -> MachineSpec {
+        let accelerator = try await accelerator(creation.accel)
+        var disks: [DiskSpec] = []
+        for disk in creation.disks { disks.append(try await spec(disk)) }
+        var boot: DirectBoot?
+        if let wanted = creation.boot {
+            var initrd: String?
+            if let volume = wanted.initrd { initrd = try await require(volume).path }
+            boot = DirectBoot(kernelPath: try await require(wanted.kernel).path, initrdPath: initrd, cmdline: wanted.cmdline)
+        }
+        var console: String?
+        if let volume = creation.console { console = try await require(volume).path }
+        return MachineSpec(
+            id: creation.id, name: creation.name, accelerator: accelerator, vcpus: creation.vcpus, vcpusMax: creation.vcpus,
+            memoryBytes: creation.memoryBytes, memoryMaxBytes: creation.memoryBytes, cpu: Self.cpu(accelerator), machineType: nil, boot: boot,
+            disks: disks, nics: creation.nics, consoleLogPath: console, description: creation.description,
+            metadata: MachineMetadata(
+                installation: world.installation, job: job.text, epoch: epoch, createdAtMilliseconds: Timestamp.now().milliseconds,
+                accel: creation.accel, labels: creation.labels, ownedVolumes: creation.ownedVolumes))
+    }
+
+    private static func cpu(_ accelerator: Accelerator) -> String? {
+        switch accelerator {
+        case .kvm: "host-model"
+        case .tcg: "max"
+        case .native: nil
+        }
+    }
+
+    private func accelerator(_ wanted: String) async throws -> Accelerator {
+        let proven = await host.provenAccelerators()
+        if wanted == "auto" {
+            if let best = proven.first { return best }
+            throw JobFailure(
+                "host.no_accelerator", category: "unsupported", detail: "host '\(host.name)' booted with no accelerator",
+                hints: ["see the daemon's log: the trial boot of each accelerator is noted there"])
+        }
+        guard let accelerator = Accelerator(rawValue: wanted), proven.contains(accelerator) else {
+            throw JobFailure(
+                "host.accelerator_unproven", category: "unsupported",
+                detail: "host '\(host.name)' was not seen to boot with '\(wanted)', only with: \(proven.map(\.rawValue).joined(separator: ", "))")
+        }
+        return accelerator
+    }
+
+    private func require(_ volume: VolumeReference) async throws -> VolumeObservation {
+        guard let found = try await host.connection.volume(volume) else {
+            throw JobFailure("volume.not_found", category: "not_found", detail: "volume '\(volume)' is gone")
+        }
+        return found
+    }
+
+    private func spec(_ disk: MachineCreation.Disk) async throws -> DiskSpec {
+        let volume = try await require(disk.volume)
+        return DiskSpec(
+            target: disk.target, bus: "virtio", path: volume.path, format: volume.format, isReadOnly: disk.isReadOnly,
+            backing: try await chain(under: volume))
+    }
+
+    /// Every layer under a volume, each with its format stated. A layer outside all pools, or a chain without end, is refused.
+    private func chain(under top: VolumeObservation) async throws -> [DiskSpec.Layer] {
+        var layers: [DiskSpec.Layer] = []
+        var current = top
+        while let path = current.backingPath {
+            guard layers.count < 200 else {
+                throw JobFailure("volume.chain_too_long", category: "conflict", detail: "volume '\(top.reference)' stands on more than 200 layers")
+            }
+            guard let reference = world.fleet.volume(at: path, on: host.name), let next = try await host.connection.volume(reference) else {
+                throw JobFailure(
+                    "volume.chain_broken", category: "conflict", detail: "volume '\(current.reference)' stands on '\(path)', which is in no pool")
+            }
+            layers.append(.init(path: next.path, format: current.backingFormat ?? next.format))
+            current = next
+        }
+        return layers
+    }
+}

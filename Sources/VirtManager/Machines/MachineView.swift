@@ -1,0 +1,56 @@
+package import Hypervisor
+package import JobQueue
+internal import JSON
+internal import Platform
+
+/// A machine as the API shows it: what its host said last, and what we know besides. Immutable; a change makes a new one.
+package final class MachineView: Sendable {
+    /// One disk with its file resolved to a volume.
+    package struct Disk: Sendable, Equatable {
+        package var observation: DiskObservation
+        package var volume: VolumeReference?
+        package var capacityBytes: Int64?
+        package var backing: VolumeReference?
+        package var isOwned: Bool
+    }
+
+    package let host: HostName
+    package let observation: MachineObservation
+    package let disks: [Disk]
+    package let bootKernel: VolumeReference?
+    package let bootInitrd: VolumeReference?
+    package let addresses: [ObservedAddress]
+    package let activeJob: JobID?
+    package let isStale: Bool
+    /// Whether this installation of Gantry made it.
+    package let isManaged: Bool
+    /// Grows over the whole fleet with each change of any machine: two views of one machine with one version are equal.
+    package let version: UInt64
+
+    package var id: MachineID { observation.id }
+    package var name: String { observation.name }
+    package var state: RunState { observation.state }
+    package var labels: [String: String] { observation.metadata?.labels ?? [:] }
+    package var path: String { Self.path(id) }
+
+    package static func path(_ id: MachineID) -> String { "/v1/vms/\(id)" }
+
+    init(
+        host: HostName, observation: MachineObservation, disks: [Disk], bootKernel: VolumeReference?, bootInitrd: VolumeReference?,
+        addresses: [ObservedAddress], activeJob: JobID?, isStale: Bool, isManaged: Bool, version: UInt64
+    ) {
+        self.host = host
+        self.observation = observation
+        self.disks = disks
+        self.bootKernel = bootKernel
+        self.bootInitrd = bootInitrd
+        self.addresses = addresses
+        self.activeJob = activeJob
+        self.isStale = isStale
+        self.isManaged = isManaged
+        self.version = version
+    }
+
+    /// The actions that make sense in this state.
+    package var allowedActions: [MachineAction] { MachineAction.allCases.filter { $0.isAllowed(in: state) } }
+}

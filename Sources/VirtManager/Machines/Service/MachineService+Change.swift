@@ -1,0 +1,135 @@
+internal import Hypervisor
+internal import JobQueue
+package import JSON
+internal import Platform
+
+extension MachineService {
+    // MARK: Update
+
+    /// A merge patch (RFC 7396) of description, labels and autostart. What only answers have is taken if unchanged.
+    package func update(_ machine: MachineView, patch: JSONValue, _ mutation: Mutation) async throws -> Outcome<MachineView> {
+        let problems = ProblemList()
+        let reader = ObjectReader(patch, problems: problems)
+        var update = MachineUpdate(host: machine.host, id: machine.id)
+        update.description = reader.isNull("description") ? "" : MachineDraft.description(reader)
+        update.autostart = reader.isNull("autostart") ? false : reader.bool("autostart")
+        update.labels = labels(reader, machine)
+        checkReadOnly(reader, machine)
+        reader.finish()
+        guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
+        let host = try hosts.require(machine.host)
+        try host.requireOnline()
+        if update.labels?.isEmpty == false, !machine.isManaged {
+            throw ServiceError(
+                "vm.unmanaged", .state, "VM '\(machine.name)' was made by another tool: Gantry keeps no labels in it",
+                hints: ["description and autostart can be changed"])
+        }
+        if machine.activeJob == nil, update.change(of: machine.observation) == nil { return .unchanged(machine) }
+        if mutation.dryRun { return .plan(DryRun(steps: ["update"])) }
+        return .job(
+            try await desk.enqueue(
+                JobRequest(
+                    id: try desk.newID(), kind: "vm.update", arguments: update.json, resources: [machine.path],
+                    locks: [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)],
+                    host: machine.host.text), mutation))
+    }
+
+    private func labels(_ reader: ObjectReader, _ machine: MachineView) -> [String: String?]? {
+        guard reader.isPresent("labels") else { return nil }
+        if reader.isNull("labels") { return Dictionary(uniqueKeysWithValues: machine.labels.keys.map { ($0, nil) }) }
+        guard let object = reader.value("labels")?.objectValue else {
+            reader.problem("labels", "is not an object", allowed: ["an object of texts; null removes one"])
+            return nil
+        }
+        var labels: [String: String?] = [:]
+        for name in object.names {
+            let value = object[name]
+            if value != .null, value?.stringValue == nil { reader.problem("labels", "the value of '\(name)' is not a text", allowed: ["a text", "null"]) }
+            if let text = value?.stringValue, text.utf8.count > 255 { reader.problem("labels", "the value of '\(name)' is longer than 255 bytes") }
+            MachineDraft.check(label: name, value?.stringValue, reader)
+            labels.updateValue(value?.stringValue, forKey: name)
+        }
+        if machine.labels.merging(labels.compactMapValues { $0 }, uniquingKeysWith: { $1 }).count > 64 {
+            reader.problem("labels", "would be more than 64", allowed: ["at most 64"])
+        }
+        return labels
+    }
+
+    /// Every other field of the answer: unchanged is fine, changed is `field.read_only`.
+    private func checkReadOnly(_ reader: ObjectReader, _ machine: MachineView) {
+        var writer = JSONWriter()
+        machine.write(to: &writer)
+        guard let shown = (try? JSONReader.parse(writer.bytes))?.objectValue else { return }
+        for name in shown.names where !["description", "labels", "autostart"].contains(name) {
+            guard let given = reader.value(name), given != shown[name] else { continue }
+            reader.problem(name, "cannot be changed (field.read_only); it is \(shown[name]?.text.prefix(200) ?? "null")", allowed: ["description", "labels", "autostart"])
+        }
+        reader.ignore("changed")
+    }
+
+    // MARK: Delete
+
+    /// Deletes the machine; a running one is stopped by force. `disks`: `owned` (made with it), `all` (that nobody else uses), `none`.
+    package func delete(
+        _ reference: String, host: String?, disks: String, missingOK: Bool, _ mutation: Mutation
+    ) async throws -> Outcome<MachineView> {
+        let machine: MachineView
+        do {
+            machine = try get(reference, host: host)
+        } catch {
+            guard missingOK && error.category == .notFound else { throw error }
+            return .absent
+        }
+        let managed = try hosts.require(machine.host)
+        try managed.requireOnline()
+        let console = consoleVolume(machine)
+        let volumes = try volumes(machine, disks).filter { $0 != console }
+        let deletion = MachineDeletion(
+            host: machine.host, id: machine.id, name: machine.name, volumes: volumes, console: disks == "none" && !machine.isManaged ? nil : console)
+        if mutation.dryRun {
+            let steps = try desk.engine.kind("vm.delete")?.steps(deletion.json) ?? []
+            return .plan(DryRun(steps: steps.map(\.name)))
+        }
+        let locks =
+            [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)]
+            + volumes.map { LockRequest("volume:\(machine.host)/\($0)", .exclusive) }
+        return .job(
+            try await desk.enqueue(
+                JobRequest(
+                    id: try desk.newID(), kind: "vm.delete", arguments: deletion.json, resources: [machine.path], locks: locks,
+                    host: machine.host.text, priority: .stop), mutation))
+    }
+
+    private func consoleVolume(_ machine: MachineView) -> VolumeReference? {
+        guard machine.isManaged, let path = machine.observation.hardware.consoleLogPath else { return nil }
+        let volume = fleet.volume(at: path, on: machine.host)
+        return volume.flatMap { machine.observation.metadata?.ownedVolumes.contains($0) == true ? $0 : nil }
+    }
+
+    /// The volumes that go too; refuses if others stand on them.
+    private func volumes(_ machine: MachineView, _ disks: String) throws -> [VolumeReference] {
+        let owned = machine.isManaged ? machine.observation.metadata?.ownedVolumes ?? [] : []
+        var chosen: [VolumeReference] = []
+        if disks != "none" { chosen += owned }
+        if disks == "all" { chosen += machine.disks.filter { $0.observation.device == "disk" }.compactMap(\.volume) }
+        let use = VolumeUse(fleet: fleet, host: machine.host)
+        var kept: [VolumeReference] = []
+        var inTheWay: [String] = []
+        for volume in chosen where !kept.contains(volume) {
+            let path = fleet.lastSeen(volume, on: machine.host)?.path ?? ""
+            let users = use.users(of: volume, path: path).filter { $0.id != machine.id }.map { "VM '\($0.name)'" }
+            let children = path.isEmpty ? [] : use.children(ofPath: path).filter { child in !chosen.contains { $0.volume == child } }
+            // A disk that is only attached is left to those who use it too.
+            if !owned.contains(volume), !users.isEmpty { continue }
+            if users.isEmpty { inTheWay += children.map { "volume '\($0)'" } } else { inTheWay += users }
+            kept.append(volume)
+        }
+        guard inTheWay.isEmpty else {
+            throw ServiceError(
+                "vm.disks_in_use", .conflict, "disks of VM '\(machine.name)' are in use by \(inTheWay.joined(separator: ", "))",
+                hints: ["?disks=none keeps the disks", "or delete what stands on them first"],
+                details: JSONObject([("in_use_by", .array(inTheWay.map(JSONValue.string)))]))
+        }
+        return kept
+    }
+}

@@ -1,0 +1,120 @@
+internal import Hypervisor
+internal import JobQueue
+package import JSON
+internal import Platform
+
+extension MachineService {
+    /// A new machine. Every fault of the request is told at once; nothing changes on a refusal.
+    package func create(_ body: JSONValue, _ mutation: Mutation) async throws -> Outcome<MachineView> {
+        let problems = ProblemList()
+        guard let draft = MachineDraft.read(body, defaults: defaults, problems: problems) else { throw ServiceError.invalid(problems.items) }
+        return try await create(draft, problems, mutation)
+    }
+
+    func create(_ draft: MachineDraft, _ problems: ProblemList, _ mutation: Mutation) async throws -> Outcome<MachineView> {
+        do {
+            let request = try await request(draft, problems)
+            if mutation.dryRun {
+                let steps = try desk.engine.kind("vm.create")?.steps(request.arguments) ?? []
+                return .plan(DryRun(steps: steps.map(\.name)))
+            }
+            return .job(try await desk.enqueue(request, mutation))
+        } catch let error as ServiceError where mutation.dryRun {
+            return .plan(DryRun(refused: error))
+        }
+    }
+
+    private func request(_ draft: MachineDraft, _ problems: ProblemList) async throws -> JobRequest {
+        let id = try desk.newID()
+        guard let host = hosts.forMaking(draft.host, pointer: "/host", problems: problems) else { throw ServiceError.invalid(problems.items) }
+        if problems.isEmpty || host.state.reach == .online { try host.requireOnline() }
+        var planner = MachinePlanner(host: host, defaults: defaults, problems: problems)
+        let creation: MachineCreation
+        do {
+            creation = try await planner.plan(draft, job: id)
+        } catch let error as HypervisorError {
+            guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
+            throw error.serviceError
+        }
+        guard problems.isEmpty else { throw ServiceError.invalid(problems.items + planner.conflicts) }
+        if let first = planner.conflicts.first {
+            throw ServiceError("volume.in_use", .conflict, "\(first.pointer): \(first.detail)", problems: planner.conflicts)
+        }
+        try refuseTaken(creation.name)
+        return JobRequest(
+            id: id, kind: "vm.create", arguments: creation.json, resources: [MachineView.path(creation.id)], locks: locks(creation),
+            reservations: ["vm:\(creation.name)"], host: host.name.text)
+    }
+
+    private func refuseTaken(_ name: String) throws {
+        if let other = fleet.view.machines(name: name).first {
+            throw ServiceError(
+                "vm.exists", .conflict, "a VM '\(name)' is on host '\(other.host)' already",
+                hints: ["PUT /v1/vms/\(name) confirms one that is as wanted", "or choose another name"],
+                details: JSONObject([("vm", .string(other.path))]))
+        }
+        for host in fleet.hosts where !host.wasListed && !host.isSettled { try hosts.requireListed(host.name.text) }
+    }
+
+    private func locks(_ creation: MachineCreation) -> [LockRequest] {
+        let host = creation.host
+        func volume(_ reference: VolumeReference, _ mode: LockRequest.Mode) -> LockRequest { LockRequest("volume:\(host)/\(reference)", mode) }
+        var locks = [LockRequest("host:\(host)", .shared), LockRequest("vm:\(creation.id)", .exclusive)]
+        for disk in creation.disks {
+            locks.append(LockRequest("pool:\(host)/\(disk.volume.pool)", .shared))
+            locks.append(volume(disk.volume, disk.isReadOnly ? .shared : .exclusive))
+            if let from = disk.from { locks.append(volume(from, .shared)) }
+        }
+        if let boot = creation.boot {
+            locks.append(volume(boot.kernel, .shared))
+            if let initrd = boot.initrd { locks.append(volume(initrd, .shared)) }
+        }
+        locks += creation.nics.map { LockRequest("network:\(host)/\($0.network)", .shared) }
+        // One volume in both roles needs the stronger lock only.
+        return locks.filter { lock in lock.mode == .exclusive || !locks.contains { $0.resource == lock.resource && $0.mode == .exclusive } }
+    }
+
+    // MARK: Create or confirm
+
+    /// Creates the machine of that name, or confirms that it is as the body says: `vm.differs` with each difference if not.
+    package func put(_ name: String, _ body: JSONValue, _ mutation: Mutation) async throws -> Outcome<MachineView> {
+        let problems = ProblemList()
+        let reader = ObjectReader(body, problems: ProblemList())
+        if let given = reader.string("name", maxLength: 1024), given != name {
+            problems.add(FieldProblem(pointer: "/name", detail: "differs from the name in the path", value: .string(given), allowed: [name]))
+        }
+        guard var draft = MachineDraft.read(body, defaults: defaults, problems: problems) else { throw ServiceError.invalid(problems.items) }
+        draft.name = name
+        if !NameRules.isMachineName(name) {
+            problems.add(FieldProblem(pointer: "/name", detail: "is not a valid machine name", value: .string(name), allowed: [NameRules.machine]))
+        }
+        if let machine = try existing(name, host: draft.host) {
+            guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
+            let differences = MachineConfirmation(draft: draft, machine: machine).differences()
+            if differences.isEmpty { return mutation.dryRun ? .plan(DryRun()) : .unchanged(machine) }
+            let error = ServiceError(
+                "vm.differs", .conflict, "VM '\(name)' is there and differs: \(differences.map { "\($0.pointer) \($0.detail)" }.joined(separator: "; "))",
+                problems: differences, hints: ["PATCH changes what can be changed; DELETE and PUT make it anew"])
+            if mutation.dryRun { return .plan(DryRun(refused: error)) }
+            throw error
+        }
+        do {
+            return try await create(draft, problems, mutation)
+        } catch let error as ServiceError where error.code == "vm.being_created" {
+            return try await join(error, draft)
+        }
+    }
+
+    private func existing(_ name: String, host: String?) throws -> MachineView? {
+        do { return try get(name, host: host) } catch { if error.category == .notFound { return nil } else { throw error } }
+    }
+
+    /// Somebody makes the very same machine right now: the caller gets that job.
+    private func join(_ error: ServiceError, _ draft: MachineDraft) async throws -> Outcome<MachineView> {
+        guard let text = error.details["made_by"]?.stringValue, let id = JobID(text), let job = try desk.engine.job(id),
+            let creation = MachineCreation(json: job.arguments), creation.vcpus == draft.vcpus, creation.memoryBytes == draft.memoryBytes,
+            creation.labels == draft.labels, creation.disks.count == draft.disks.count, creation.start == draft.start
+        else { throw error }
+        return .job(job)
+    }
+}

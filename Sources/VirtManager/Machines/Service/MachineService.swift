@@ -1,0 +1,115 @@
+internal import Hypervisor
+internal import JobQueue
+package import JSON
+internal import Platform
+
+/// The machines of all hosts: finding them, and the rules of what may be done to them.
+package final class MachineService: Sendable {
+    let hosts: HostService
+    let desk: JobDesk
+    let defaults: MachineDefaults
+    let installation: String
+    var fleet: Fleet { hosts.fleet }
+
+    init(hosts: HostService, desk: JobDesk, defaults: MachineDefaults, installation: String) {
+        self.hosts = hosts
+        self.desk = desk
+        self.defaults = defaults
+        self.installation = installation
+    }
+
+    // MARK: Reading
+
+    package var view: FleetView { fleet.view }
+
+    /// By name or UUID. `vm.not_found`, `vm.ambiguous`, or `host.not_ready` before the first listing.
+    package func get(_ reference: String, host: String?) throws(ServiceError) -> MachineView {
+        let view = fleet.view
+        var matches: [MachineView] = []
+        if let id = MachineID(reference) { matches = view.machines(id: id) }
+        if matches.isEmpty { matches = view.machines(name: reference) }
+        if let host {
+            _ = try hosts.require(host)
+            matches = matches.filter { $0.host.text == host }
+        }
+        // A name of ours is unique; other tools' machines of that name need their host or id said.
+        if matches.count > 1, host == nil {
+            let ours = matches.filter(\.isManaged)
+            if ours.count == 1 { matches = ours }
+        }
+        return try hosts.single(matches, "vm", String(reference.prefix(128)), host: host, hostOf: \.host)
+    }
+
+    package func xml(_ machine: MachineView, inactive: Bool) async throws(ServiceError) -> String {
+        let host = try hosts.require(machine.host)
+        try host.requireOnline()
+        do { return try await host.connection.machineXML(machine.id, inactive: inactive) } catch { throw error.serviceError }
+    }
+
+    /// Asked now, of the agent and the leases.
+    package func addresses(_ machine: MachineView) async throws(ServiceError) -> [ObservedAddress] {
+        let host = try hosts.require(machine.host)
+        guard host.state.reach == .online else { return machine.addresses }
+        do { return try await host.refreshAddresses(of: machine.observation) } catch { throw error.serviceError }
+    }
+
+    // MARK: Power
+
+    package func act(
+        _ action: MachineAction, on machine: MachineView, body: JSONValue?, _ mutation: Mutation
+    ) async throws -> Outcome<MachineView> {
+        var target = MachineTarget(host: machine.host, id: machine.id, requestedAtMilliseconds: Timestamp.now().milliseconds)
+        try readOptions(action, body, &target)
+        let host = try hosts.require(machine.host)
+        try host.requireOnline()
+        // A job in line may change the state before this one runs: then only the job can tell.
+        let isAlone = machine.activeJob == nil
+        if isAlone, action.isFulfilled(in: machine.state), target.waitFor.isEmpty { return .unchanged(machine) }
+        if isAlone, !action.isAllowed(in: machine.state), !action.isFulfilled(in: machine.state) {
+            let error = refusal(action, machine)
+            if mutation.dryRun { return .plan(DryRun(refused: error)) }
+            throw error
+        }
+        if action == .reboot, !machine.observation.isPersistent { throw transient(machine) }
+        if mutation.dryRun { return .plan(DryRun(steps: [action.rawValue] + target.waitFor.map { "wait-\($0)" })) }
+        let request = JobRequest(
+            id: try desk.newID(), kind: action.jobKind, arguments: target.json, resources: [machine.path],
+            locks: [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)], host: machine.host.text,
+            priority: action == .stop ? .stop : .user)
+        return .job(try await desk.enqueue(request, mutation))
+    }
+
+    private func readOptions(_ action: MachineAction, _ body: JSONValue?, _ target: inout MachineTarget) throws {
+        let problems = ProblemList()
+        let reader = ObjectReader(body ?? .object(JSONObject()), problems: problems)
+        if action == .shutdown || action == .reboot {
+            if let grace = reader.duration("grace", in: .seconds(0) ... .seconds(3600)) { target.graceMilliseconds = Int64(grace.milliseconds) }
+            target.thenStop = (reader.choice("then", ["stop", "fail"]) ?? "stop") == "stop"
+        }
+        if action == .start || action == .reboot || action == .reset {
+            target.waitFor = reader.strings("wait_for", max: 8) ?? []
+            for (index, gate) in target.waitFor.enumerated() where !MachineDraft.gates.contains(gate) {
+                problems.add(FieldProblem(pointer: "/wait_for/\(index)", detail: "is not a gate", value: .string(gate), allowed: MachineDraft.gates))
+            }
+            if let timeout = reader.duration("wait_timeout", in: .seconds(1) ... .seconds(86_400)) {
+                target.waitTimeoutMilliseconds = Int64(timeout.milliseconds)
+            }
+        }
+        reader.finish()
+        guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
+    }
+
+    private func refusal(_ action: MachineAction, _ machine: MachineView) -> ServiceError {
+        let allowed = machine.allowedActions.map(\.rawValue)
+        return ServiceError(
+            "vm.wrong_state", .state, "VM '\(machine.name)' is \(machine.state.rawValue): it cannot \(action.rawValue)",
+            hints: allowed.isEmpty ? [] : ["what can be done now: \(allowed.joined(separator: ", "))"],
+            details: JSONObject([("state", .string(machine.state.rawValue)), ("allowed_actions", .array(allowed.map(JSONValue.string)))]))
+    }
+
+    private func transient(_ machine: MachineView) -> ServiceError {
+        ServiceError(
+            "vm.transient", .state, "VM '\(machine.name)' has no definition and would be gone once it is off",
+            hints: ["POST …/reset restarts it without powering it off"])
+    }
+}

@@ -1,0 +1,87 @@
+package import Hypervisor
+package import JobQueue
+internal import Platform
+package import SQLite
+package import Telemetry
+
+/// The service layer, put together: what the API talks to.
+package final class Manager: Sendable {
+    package let installation: String
+    package let fleet: Fleet
+    package let hosts: HostService
+    package let machines: MachineService
+    package let storage: StorageService
+    package let networks: NetworkService
+    package let jobs: JobService
+    package let engine: JobEngine
+    private let monitors: [HostMonitor]
+
+    /// What the database must hold.
+    package static let schema = JobSchema.upgrades + VolumeStore.upgrades
+
+    package struct Options: Sendable {
+        package var defaultHost: HostName?
+        package var defaults = MachineDefaults()
+        package var limits = JobLimits()
+        package var retry = RetryPolicy()
+        package var clock: any Clock<Duration> = ContinuousClock()
+        package var failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)?
+        package init() {}
+    }
+
+    package init(
+        installation: String, database: Database, hosts connections: [(HostSettings, any HostConnection)], log: Log, options: Options = Options()
+    ) {
+        self.installation = installation
+        let fleet = Fleet(installation: installation, hosts: connections.map(\.0))
+        let managed = connections.map { ManagedHost(settings: $0.0, connection: $0.1, fleet: fleet) }
+        let hosts = HostService(hosts: managed, defaultHost: options.defaultHost, fleet: fleet)
+        let world = JobWorld(hosts: hosts, installation: installation, clock: options.clock)
+        let volumes = VolumeStore(database)
+        let inbox = UploadInbox()
+        let kinds = Self.kinds(world, volumes, inbox)
+        engine = JobEngine(
+            store: JobStore(database), kinds: kinds, log: log.named("jobs"), limits: options.limits, retry: options.retry, clock: options.clock,
+            failPoint: options.failPoint)
+        engine.board.observe { [fleet] in fleet.follow($0) }
+        let desk = JobDesk(engine: engine)
+        self.fleet = fleet
+        self.hosts = hosts
+        machines = MachineService(hosts: hosts, desk: desk, defaults: options.defaults, installation: installation)
+        storage = StorageService(hosts: hosts, desk: desk, store: volumes, inbox: inbox, defaults: options.defaults)
+        networks = NetworkService(hosts: hosts)
+        jobs = JobService(engine: engine)
+        monitors = managed.map { HostMonitor(host: $0, installation: installation, log: log.named("hosts"), clock: options.clock) }
+    }
+
+    /// Every kind of job there is: one list, from which the crash cells are made too.
+    static func kinds(_ world: JobWorld, _ volumes: VolumeStore, _ inbox: UploadInbox) -> [any JobKind] {
+        [MachineCreateJob(world), MachineDeleteJob(world), MachineUpdateJob(world)]
+            + MachineAction.allCases.map { MachinePowerJob($0, world) }
+            + [VolumeCreateJob(world), VolumeDeleteJob(world, store: volumes), VolumeUploadJob(world, store: volumes, inbox: inbox)]
+    }
+
+    /// Whether an unknown name may be called unknown.
+    package var isReady: Bool { hosts.isReady }
+
+    /// Follows the hosts and runs the queue until `drain`, or until cancelled.
+    package func run() async throws {
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            for monitor in monitors { group.addTask { await monitor.run() } }
+            group.addTask { [engine] in try await engine.run() }
+            defer { group.cancelAll() }
+            // The queue ends by a drain; monitors only by being cancelled.
+            while try await group.next() != nil {
+                group.cancelAll()
+            }
+        }
+    }
+
+    /// Stops taking jobs and lets running ones reach a safe step.
+    package func drain(limit: Duration = .seconds(20)) async { await engine.drain(limit: limit) }
+
+    /// Closes the hosts. Guests are never touched by this.
+    package func close() async {
+        for host in hosts.all { await host.connection.close() }
+    }
+}

@@ -1,0 +1,170 @@
+internal import Hypervisor
+internal import JobQueue
+package import JSON
+internal import Platform
+
+/// Pools and volumes of all hosts: what is there, and what may be done to it.
+package final class StorageService: Sendable {
+    let hosts: HostService
+    let desk: JobDesk
+    let store: VolumeStore
+    let inbox: UploadInbox
+    let defaults: MachineDefaults
+
+    init(hosts: HostService, desk: JobDesk, store: VolumeStore, inbox: UploadInbox, defaults: MachineDefaults) {
+        self.hosts = hosts
+        self.desk = desk
+        self.store = store
+        self.inbox = inbox
+        self.defaults = defaults
+    }
+
+    // MARK: Pools
+
+    package func pools(host: String?) throws(ServiceError) -> [PoolState] {
+        try hosts.chosen(host).flatMap { managed in
+            hosts.fleet.pools(managed.name).map { PoolState(host: managed.name, observation: $0, isStale: managed.state.isStale) }
+        }.sorted { ($0.name, $0.host) < ($1.name, $1.host) }
+    }
+
+    /// `pool.not_found`, `pool.ambiguous`.
+    package func pool(_ name: String, host: String?) throws(ServiceError) -> PoolState {
+        try hosts.single(try pools(host: host).filter { $0.name == name }, "pool", name, host: host, hostOf: \.host)
+    }
+
+    // MARK: Volumes
+
+    package func volumes(pool: String, host: String?) async throws(ServiceError) -> [VolumeState] {
+        let pool = try self.pool(pool, host: host)
+        let managed = try hosts.require(pool.host)
+        guard pool.observation.isActive else {
+            throw ServiceError("pool.inactive", .state, "pool '\(pool.name)' on host '\(pool.host)' is not active")
+        }
+        var seen = hosts.fleet.volumes(in: pool.name, on: pool.host)
+        if managed.state.reach == .online {
+            do { seen = try await managed.refresh(pool: pool.name) } catch { throw error.serviceError }
+        }
+        let records = (try? store.records(in: pool.name, on: pool.host)) ?? [:]
+        let maker = VolumeStateMaker(fleet: hosts.fleet, host: pool.host)
+        return seen.map { maker.state($0, record: records[$0.reference.volume]) }.sorted { $0.reference < $1.reference }
+    }
+
+    /// `volume.not_found`.
+    package func volume(pool: String, volume: String, host: String?) async throws(ServiceError) -> VolumeState {
+        let pool = try self.pool(pool, host: host)
+        let managed = try hosts.require(pool.host)
+        let reference = VolumeReference(pool: pool.name, volume: volume)
+        var seen = hosts.fleet.lastSeen(reference, on: pool.host)
+        if managed.state.reach == .online {
+            do { seen = try await managed.refresh(reference) } catch { throw error.serviceError }
+        }
+        guard let seen else {
+            throw ServiceError(
+                "volume.not_found", .notFound, "there is no volume '\(volume)' in pool '\(pool.name)' on host '\(pool.host)'",
+                hints: ["GET /v1/pools/\(pool.name)/volumes lists what is there"])
+        }
+        let record = try? store.record(reference, on: pool.host)
+        return VolumeStateMaker(fleet: hosts.fleet, host: pool.host).state(seen, record: record)
+    }
+
+    // MARK: Making and deleting
+
+    package func createVolume(pool: String, host: String?, _ body: JSONValue, _ mutation: Mutation) async throws -> Outcome<VolumeState> {
+        let pool = try self.pool(pool, host: host)
+        let managed = try hosts.require(pool.host)
+        try managed.requireOnline()
+        let problems = ProblemList()
+        let reader = ObjectReader(body, problems: problems)
+        reader.ignore("type", "host", "pool", "role", "path", "allocation_bytes", "used_by", "children", "protected", "sha256")
+        let name = reader.objectName("name", required: true)
+        let format = reader.choice("format", ["qcow2", "raw"]) ?? "qcow2"
+        let size = reader.byteCount("size", alias: "capacity_bytes", in: 1 << 20...MachineDraft.largestDisk)
+        let backing = reader.volumeReference("backing", defaultPool: pool.name)
+        reader.finish()
+        var target = VolumeTarget(host: pool.host, volume: VolumeReference(pool: pool.name, volume: name ?? ""))
+        target.format = format
+        target.bytes = size
+        if let backing {
+            let reference = VolumeReference(pool: backing.pool, volume: backing.volume)
+            target.backing = reference
+            let base = try await managed.refresh(reference)
+            if base == nil { reader.problem("backing", "there is no volume '\(reference)' on host '\(pool.host)'") }
+            if format != "qcow2" { reader.problem("format", "a volume on a backing must be qcow2", allowed: ["qcow2"]) }
+            if let base, let size, size < base.capacityBytes {
+                reader.problem("size", "is smaller than the backing", allowed: ["at least \(base.capacityBytes)"])
+            }
+        } else if size == nil, !reader.isPresent("size"), !reader.isPresent("capacity_bytes") {
+            reader.problem("size", "is missing", allowed: ["bytes, or a text such as \"2GiB\""])
+        }
+        guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
+        try await refuseTaken(target, managed)
+        if mutation.dryRun { return .plan(DryRun(steps: ["check", "create"])) }
+        return .job(try await enqueue("volume.create", target, mutation))
+    }
+
+    private func refuseTaken(_ target: VolumeTarget, _ managed: ManagedHost) async throws {
+        if try await managed.refresh(target.volume) != nil { throw ServiceError(VolumeSteps.taken(target.volume)) }
+    }
+
+    func enqueue(_ kind: String, _ target: VolumeTarget, _ mutation: Mutation, id: JobID? = nil) async throws -> Job {
+        let key = "\(target.host)/\(target.volume)"
+        let reservations = kind == "volume.delete" ? [] : ["volume:\(key)"]
+        var locks = [LockRequest("pool:\(target.host)/\(target.volume.pool)", .shared), LockRequest("volume:\(key)", .exclusive)]
+        if let backing = target.backing { locks.append(LockRequest("volume:\(target.host)/\(backing)", .shared)) }
+        return try await desk.enqueue(
+            JobRequest(
+                id: try id ?? desk.newID(), kind: kind, arguments: target.json, resources: [VolumeState.path(target.volume)], locks: locks,
+                reservations: reservations, host: target.host.text, priority: kind == "volume.upload" ? .bulk : .user), mutation)
+    }
+
+    package func deleteVolume(
+        pool: String, volume: String, host: String?, missingOK: Bool, _ mutation: Mutation
+    ) async throws -> Outcome<VolumeState> {
+        let state: VolumeState
+        do {
+            state = try await self.volume(pool: pool, volume: volume, host: host)
+        } catch {
+            guard missingOK && error.category == .notFound else { throw error }
+            return .absent
+        }
+        try hosts.require(state.host).requireOnline()
+        let inTheWay = state.usedBy.map { "VM '\($0)'" } + state.children.map { "volume '\($0)'" }
+        guard inTheWay.isEmpty else {
+            let error = ServiceError(
+                "volume.in_use", .conflict, "volume '\(state.reference)' is in use by \(inTheWay.joined(separator: ", "))",
+                hints: ["delete or change what uses it first"],
+                details: JSONObject([
+                    ("used_by", .array(state.usedBy.map(JSONValue.string))), ("children", .array(state.children.map(JSONValue.string))),
+                ]))
+            if mutation.dryRun { return .plan(DryRun(refused: error)) }
+            throw error
+        }
+        if mutation.dryRun { return .plan(DryRun(steps: ["delete"])) }
+        return .job(try await enqueue("volume.delete", VolumeTarget(host: state.host, volume: state.reference), mutation))
+    }
+}
+
+/// Puts together what a host shows of a volume and what the inventory knows of its use.
+struct VolumeStateMaker {
+    let fleet: Fleet
+    let host: HostName
+
+    func state(_ seen: VolumeObservation, record: VolumeStore.Record?) -> VolumeState {
+        let use = VolumeUse(fleet: fleet, host: host)
+        let users = use.users(of: seen.reference, path: seen.path)
+        return VolumeState(
+            host: host, observation: seen, role: role(seen, users), sha256: record?.sha256,
+            backing: seen.backingPath.flatMap { fleet.volume(at: $0, on: host) }, usedBy: users.map(\.name),
+            children: use.children(ofPath: seen.path))
+    }
+
+    private func role(_ seen: VolumeObservation, _ users: [MachineView]) -> String {
+        for user in users {
+            let hardware = user.observation.hardware
+            if hardware.boot?.kernelPath == seen.path || hardware.boot?.initrdPath == seen.path { return "kernel" }
+            if hardware.consoleLogPath == seen.path { return "console" }
+            if user.disks.contains(where: { $0.volume == seen.reference || $0.observation.path == seen.path }) { return "disk" }
+        }
+        return "image"
+    }
+}

@@ -1,0 +1,65 @@
+package import Hypervisor
+package import JSON
+internal import Platform
+
+/// A pool as the API shows it.
+package struct PoolState: Sendable, Equatable, JSONWritable {
+    package var host: HostName
+    package var observation: PoolObservation
+    package var isStale: Bool
+
+    package var name: String { observation.name }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("type", "pool")
+            writer.field("name", observation.name)
+            writer.field("host", host.text)
+            writer.field("pool_type", observation.type)
+            writer.field("state", observation.isActive ? "active" : "inactive")
+            writer.field("path", observation.path)
+            writer.field("autostart", observation.autostart)
+            writer.field("capacity_bytes", observation.capacityBytes)
+            writer.field("allocation_bytes", observation.allocationBytes)
+            writer.field("available_bytes", observation.availableBytes)
+            writer.field("stale", isStale)
+        }
+    }
+}
+
+/// A volume as the API shows it.
+package struct VolumeState: Sendable, Equatable, JSONWritable {
+    package var host: HostName
+    package var observation: VolumeObservation
+    /// `disk image kernel console`.
+    package var role: String
+    /// What is known from its upload; nil for volumes that came otherwise.
+    package var sha256: String?
+    package var backing: VolumeReference?
+    package var usedBy: [String]
+    package var children: [String]
+
+    package var reference: VolumeReference { observation.reference }
+    package var path: String { Self.path(reference) }
+
+    package static func path(_ reference: VolumeReference) -> String { "/v1/pools/\(reference.pool)/volumes/\(reference.volume)" }
+
+    package func write(to writer: inout JSONWriter) {
+        writer.object { writer in
+            writer.field("type", "volume")
+            writer.field("pool", reference.pool)
+            writer.field("host", host.text)
+            writer.field("name", reference.volume)
+            writer.field("role", role)
+            writer.field("path", observation.path)
+            writer.field("format", observation.format)
+            writer.field("capacity_bytes", observation.capacityBytes)
+            writer.field("allocation_bytes", observation.allocationBytes)
+            if let backing { writer.field("backing", backing.json) } else { writer.nullField("backing") }
+            writer.field("used_by", usedBy)
+            writer.field("children", children)
+            writer.field("protected", false)
+            writer.field("sha256", sha256)
+        }
+    }
+}

@@ -1,0 +1,39 @@
+package import Hypervisor
+
+/// Who uses a volume of one host, by the inventory: disks, kernels, consoles, and volumes that stand on it.
+package struct VolumeUse: Sendable {
+    let fleet: Fleet
+    let host: HostName
+
+    package init(fleet: Fleet, host: HostName) {
+        self.fleet = fleet
+        self.host = host
+    }
+
+    private var machines: [MachineView] { fleet.view.machines.filter { $0.host == host } }
+
+    /// Every machine that has it as a disk, anywhere in a disk's chain, or as its kernel, initrd or console.
+    package func users(of volume: VolumeReference, path: String) -> [MachineView] {
+        machines.filter { machine in
+            let hardware = machine.observation.hardware
+            return hardware.boot?.kernelPath == path || hardware.boot?.initrdPath == path || hardware.consoleLogPath == path
+                || machine.disks.contains { disk in
+                    disk.volume == volume || disk.observation.path == path || disk.observation.backingPaths.contains(path)
+                }
+        }
+    }
+
+    /// Every machine that has it as a disk it may write to.
+    package func writers(of volume: VolumeReference, path: String) -> [MachineView] {
+        machines.filter { machine in
+            machine.disks.contains { !$0.observation.isReadOnly && ($0.volume == volume || $0.observation.path == path) }
+        }
+    }
+
+    /// Names of volumes whose backing file it is.
+    package func children(ofPath path: String) -> [String] {
+        fleet.pools(host).flatMap { pool in
+            fleet.volumes(in: pool.name, on: host).filter { $0.backingPath == path }.map(\.reference.volume)
+        }.sorted()
+    }
+}

@@ -1,0 +1,64 @@
+import Hypervisor
+import Platform
+import Testing
+
+@testable import Libvirt
+
+@Suite struct ErrorMappingTests {
+    /// Domain and code as in virterror.h, the message as measured, and what a caller shall see.
+    static let table: [(domain: Int, code: Int, message: String, expected: HypervisorError.Code)] = [
+        (10, 42, "Domain not found: no domain with matching uuid '…'", .machineNotFound),
+        (19, 43, "Network not found: no network with matching name 'lonely'", .networkNotFound),
+        (18, 49, "Storage pool not found: no storage pool with matching name 'x'", .poolNotFound),
+        (18, 50, "Storage volume not found: no storage vol with matching name 'x'", .volumeNotFound),
+        (10, 55, "Requested operation is not valid: domain is not running", .invalidState),
+        (10, 55, "network 'lonely' is not active", .invalidState),
+        (10, 55, "another migration job is already running for domain 'w1'", .busy),
+        (20, 9, "operation failed: domain 'n1' already exists with uuid 1", .alreadyExists),
+        (20, 9, "operation failed: domain 'other' is already defined with uuid 1", .alreadyExists),
+        (18, 90, "storage volume name 'k1.qcow2' already in use", .alreadyExists),
+        (10, 9, "migration of disk vda failed: No space left on device", .noSpace),
+        (18, 38, "cannot allocate 16777216 bytes in file '/x': No space left on device", .noSpace),
+        (18, 1, "internal error: Child process (qemu-img) unexpected exit status 1: No space left on device", .noSpace),
+        (10, 86, "Guest agent is not responding: QEMU guest agent is not connected", .agentUnavailable),
+        (10, 97, "Guest agent replied with wrong id", .agentUnavailable),
+        (12, 3, "this function is not supported by the connection driver: virDomainX", .unsupported),
+        (10, 84, "Operation not supported: migration statistics are available only on the source host", .unsupported),
+        (10, 67, "unsupported configuration: Emulator does not support virt type 'kvm'", .unsupported),
+        (18, 8, "unsupported flags (0x2) in function storageBackendCreateQemuImg", .unsupported),
+        (20, 8, "invalid argument: Unsupported compression method 'zstd'", .invalidArgument),
+        (20, 27, "XML error: missing name", .invalidArgument),
+        (10, 68, "Timed out during operation: cannot acquire state change lock", .busy),
+        (18, 1, "internal error: pool 'default' has asynchronous jobs running.", .busy),
+        (10, 83, "block copy still active", .busy),
+        (10, 87, "resource busy", .busy),
+        (10, 1, "internal error: unable to execute QEMU command 'cont': Failed to get \"write\" lock", .busy),
+        (10, 78, "operation aborted: job 'migration out' canceled by client", .cancelled),
+        (7, 38, "End of file while reading data: Input/output error", .connectionLost),
+        (7, 38, "unable to connect to server at '10.77.0.9:16509': No route to host", .connectionLost),
+        (7, 1, "internal error: client socket is closed", .connectionLost),
+        (7, 1, "internal error: connection closed due to keepalive timeout", .connectionLost),
+        (7, 39, "Unable to encode message payload", .operationFailed),
+        (0, 5, "no connection driver available for xyz:///", .unsupported),
+        (7, 45, "authentication failed", .permissionDenied),
+        (10, 88, "access denied", .permissionDenied),
+        (18, 38, "cannot open file '/x': Permission denied", .permissionDenied),
+        (10, 1, "internal error: qemu unexpectedly closed the monitor", .operationFailed),
+        (10, 4711, "a code of a libvirt to come", .operationFailed),
+    ]
+
+    @Test(arguments: table.indices) func maps(_ index: Int) {
+        let row = Self.table[index]
+        let error = HypervisorError(LibvirtError(domain: row.domain, code: row.code, message: row.message, function: "virTest"))
+        #expect(error.code == row.expected, "\(row.message)")
+        #expect(error.native == HypervisorError.Native(domain: row.domain, code: row.code, message: row.message))
+        #expect(error.function == "virTest")
+    }
+
+    @Test func poolsOwnErrorsHaveCodes() {
+        #expect(HypervisorError(BlockingPoolError.full("x"), function: "f").code == .busy)
+        #expect(HypervisorError(BlockingPoolError.closed, function: "f").code == .connectionLost)
+        #expect(HypervisorError(BlockingPoolError.deadline("x", .seconds(1)), function: "f").code == .timeout)
+        #expect(HypervisorError(CancellationError(), function: "f").code == .cancelled)
+    }
+}

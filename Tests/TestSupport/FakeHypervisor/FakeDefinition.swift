@@ -1,0 +1,42 @@
+package import Hypervisor
+
+/// What a definition of a machine says, ours or a foreign one (without metadata).
+package struct FakeDefinition: Sendable, Equatable {
+    package var id: MachineID
+    package var name: String
+    package var hardware: MachineHardware
+    package var description: String
+    package var metadata: MachineMetadata?
+    package var hasAgentChannel: Bool
+
+    package init(
+        id: MachineID, name: String,
+        hardware: MachineHardware = MachineHardware(
+            accelerator: .tcg, vcpus: 1, vcpusMax: 1, memoryBytes: 268_435_456, memoryMaxBytes: 268_435_456, machineType: "pc-q35-7.2"),
+        description: String = "", metadata: MachineMetadata? = nil, hasAgentChannel: Bool = false
+    ) {
+        self.id = id
+        self.name = name
+        self.hardware = hardware
+        self.description = description
+        self.metadata = metadata
+        self.hasAgentChannel = hasAgentChannel
+    }
+
+    /// What the driver makes of a machine of ours.
+    init(_ spec: MachineSpec) {
+        let disks = spec.disks.map { disk in
+            DiskObservation(
+                target: disk.target, device: "disk", bus: disk.bus, path: disk.path, format: disk.format, isReadOnly: disk.isReadOnly,
+                bootOrder: disk.bootOrder, serial: disk.serial, backingPaths: disk.backing.map(\.path))
+        }
+        let nics = spec.nics.map { NICObservation(mac: $0.mac.lowercased(), network: $0.network, model: $0.model) }
+        self.init(
+            id: spec.id, name: spec.name,
+            hardware: MachineHardware(
+                accelerator: spec.accelerator, vcpus: spec.vcpus, vcpusMax: spec.vcpusMax, memoryBytes: spec.memoryBytes,
+                memoryMaxBytes: spec.memoryMaxBytes, cpu: spec.cpu, machineType: spec.machineType ?? "pc-q35-7.2", boot: spec.boot,
+                disks: disks, nics: nics, consoleLogPath: spec.consoleLogPath),
+            description: spec.description, metadata: spec.metadata, hasAgentChannel: true)
+    }
+}

@@ -1,0 +1,25 @@
+/// The calls of `HostConnection` and of its transfers, as names for faults, counters and the call log.
+package enum FakeMethod: String, Sendable, CaseIterable {
+    case connect, ping, close
+    case machines, machine, machineXML, define, undefine, start, destroy, requestShutdown, requestReboot, reset, suspend, resume
+    case change, markStarted, abortOperation
+    case addresses, pingAgent
+    case pools, volumes, volume, refreshPool, createVolume, deleteVolume, fileSize
+    case openUpload, uploadWrite, uploadFinish, uploadAbort
+    case openDownload, downloadRead, downloadAbort
+    case networks, leases
+    case bootProbe
+
+    /// Whether the call is meant to change something on the host.
+    package var changes: Bool {
+        switch self {
+        case .define, .undefine, .start, .destroy, .requestShutdown, .requestReboot, .reset, .suspend, .resume, .change, .markStarted,
+            .abortOperation, .refreshPool, .createVolume, .deleteVolume, .openUpload, .uploadWrite, .uploadFinish, .uploadAbort,
+            .bootProbe:
+            true
+        case .connect, .ping, .close, .machines, .machine, .machineXML, .addresses, .pingAgent, .pools, .volumes, .volume, .fileSize,
+            .openDownload, .downloadRead, .downloadAbort, .networks, .leases:
+            false
+        }
+    }
+}
