@@ -106,7 +106,9 @@ package final class EventLoop: TaskExecutor, SerialExecutor {
     package var now: Int64 { confined.value.now }
 
     /// Watches a non-blocking descriptor (epoll_ctl(2)). The handler is held until `remove`.
-    package func register(_ descriptor: Int32, _ interest: EventLoopInterest, _ handler: any EventLoopHandler)
+    package func register(
+        _ descriptor: Int32, _ interest: EventLoopInterest, _ handler: any EventLoopHandler
+    )
         throws(SystemCallError) -> EventLoopToken
     {
         try confined.value.register(descriptor, interest, handler)

@@ -26,7 +26,9 @@ final class EventLoopState {
 
     func refreshNow() { now = monotonicNanoseconds() }
 
-    func register(_ descriptor: Int32, _ interest: EventLoopInterest, _ handler: any EventLoopHandler) throws(SystemCallError)
+    func register(
+        _ descriptor: Int32, _ interest: EventLoopInterest, _ handler: any EventLoopHandler
+    ) throws(SystemCallError)
         -> EventLoopToken
     {
         guard descriptor >= 0 else { throw SystemCallError("epoll_ctl", code: EBADF) }

@@ -103,7 +103,8 @@ package final class APIHandler: HTTPHandler {
                 "a name in the path is empty, or not the percent-encoding of UTF-8 text without slashes and control characters")
         case .none:
             throw Refusal(
-                "http.no_such_path", .notFound, "there is nothing at this path", hints: ["GET /v1 and GET /openapi.yaml tell what there is"])
+                "http.no_such_path", .notFound, "there is nothing at this path", hints: ["GET /v1 and GET /openapi.yaml tell what there is"]
+            )
         }
     }
 

@@ -87,10 +87,10 @@ extension HTTPConnection {
         guard phase == .idle || phase == .head || phase == .handling else { return }
         server.counters.protocolErrors.wrappingAdd(1, ordering: .relaxed)
         exchange &+= 1
-        task?.cancel()
-        task = nil
         reader?.body.fail(.malformed(error))
         reader = nil
+        task?.cancel()
+        task = nil
         timing.expectNothing()
         if request == nil { answersHead = false }
         closesAfterAnswer = true

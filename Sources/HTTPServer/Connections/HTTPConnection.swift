@@ -293,10 +293,10 @@ final class HTTPConnection: EventLoopHandler {
         guard phase != .closed else { return }
         phase = .closed
         exchange &+= 1
-        task?.cancel()
-        task = nil
         reader?.body.fail(.disconnected)
         reader = nil
+        task?.cancel()
+        task = nil
         stream?.resumeWaiters(false)
         stream = nil
         output = OutputQueue()

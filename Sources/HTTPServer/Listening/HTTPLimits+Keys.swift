@@ -37,8 +37,7 @@ extension HTTPLimits {
         Key(name: "drain_bytes", range: 0...(1 << 30), path: \.drainBytes),
     ]
 
-    /// The limit called `name` in the configuration; nil if there is none. Setting an unknown name or a value
-    /// outside the key's range changes nothing: check with `set` instead.
+    /// The limit called `name` in the configuration; nil if there is none.
     package func value(_ name: String) -> Int? {
         Self.keys.first { $0.name == name }.map { self[keyPath: $0.path] }
     }

@@ -53,8 +53,8 @@ package final class HTTPRequestBody: Sendable {
             }
             if mustPull { pull?() }
             if let result { return try result.get() }
-            await waitForChange()
             if Task.isCancelled { throw .cancelled }
+            await waitForChange()
         }
     }
 

@@ -99,8 +99,9 @@ enum HeadInterpreter {
             return
         }
         head.host = try HostName.parse(value)
-        if let authority = head.authority, !zip(value, authority.utf8).allSatisfy({ FieldGrammar.lowercased($0) == $1 })
-            || value.count != authority.utf8.count
+        if let authority = head.authority,
+            !zip(value, authority.utf8).allSatisfy({ FieldGrammar.lowercased($0) == $1 })
+                || value.count != authority.utf8.count
         {
             throw .badHost("The target's authority and the Host field differ.")
         }

@@ -39,7 +39,8 @@ package struct RequestParser {
                 guard let end = Self.firstLineFeed(in: rest) else {
                     offset = input.count
                     partial.append(contentsOf: rest)
-                    try partial.withUnsafeBufferPointer { line throws(HTTPProtocolError) in try check(UnsafeRawBufferPointer(line), limits) }
+                    try partial.withUnsafeBufferPointer { line throws(HTTPProtocolError) in try check(UnsafeRawBufferPointer(line), limits)
+                    }
                     return .needMore
                 }
                 offset += end + 1

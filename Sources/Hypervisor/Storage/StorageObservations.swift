@@ -36,6 +36,7 @@ package struct VolumeObservation: Sendable, Equatable {
     package var capacityBytes: Int64
     /// What it takes up now.
     package var allocationBytes: Int64
+    /// Absolute: a relative name in the header is meant from the volume's own folder.
     package var backingPath: String?
     package var backingFormat: String?
 
@@ -48,8 +49,13 @@ package struct VolumeObservation: Sendable, Equatable {
         self.format = format
         self.capacityBytes = capacityBytes
         self.allocationBytes = allocationBytes
-        self.backingPath = backingPath
+        self.backingPath = backingPath.map { Self.absolute($0, from: path) }
         self.backingFormat = backingFormat
+    }
+
+    private static func absolute(_ backing: String, from path: String) -> String {
+        guard !backing.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return backing }
+        return path[...slash] + backing
     }
 }
 

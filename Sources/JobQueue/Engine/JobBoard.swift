@@ -104,8 +104,8 @@ package final class JobBoard: Sendable {
     }
 
     /// Waits until the job has ended (or, with `after`, has changed since that `seq`), or the time is over: then the job as it is.
-    /// nil if the board does not know it.
-    package func wait(_ id: JobID, after: Int64? = nil, limit: Duration) async -> Job? {
+    /// nil if the board does not know it; with `isComing` it waits for a job that will be shown soon.
+    package func wait(_ id: JobID, after: Int64? = nil, limit: Duration, isComing: Bool = false) async -> Job? {
         let (stream, continuation) = AsyncStream.makeStream(of: Job.self, bufferingPolicy: .bufferingNewest(1))
         let (number, now) = state.withLock { state -> (Int, Job?) in
             let number = state.nextWaiter
@@ -119,8 +119,8 @@ package final class JobBoard: Sendable {
                 if state.waiters[id]?.isEmpty == true { state.waiters[id] = nil }
             }
         }
-        guard let now else { return nil }
-        if Self.satisfied(now, after: after) { return now }
+        if now == nil, !isComing { return nil }
+        if let now, Self.satisfied(now, after: after) { return now }
         let timer = Task.detached {
             try? await Task.sleep(for: limit)
             continuation.finish()

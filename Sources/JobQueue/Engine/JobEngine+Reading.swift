@@ -13,7 +13,9 @@ extension JobEngine {
     /// Waits until the job ends (or, with `after`, changes past that `seq`) or the time is over; nil if there is none.
     package nonisolated func wait(_ id: JobID, after: Int64? = nil, limit: Duration) async throws -> Job? {
         if let job = await board.wait(id, after: after, limit: limit) { return job }
-        return try store.job(id)
+        guard let stored = try store.job(id), !stored.state.isTerminal else { return try store.job(id) }
+        // Unfinished and not shown: `run` has not taken it up yet.
+        return try await board.wait(id, after: after, limit: limit, isComing: true) ?? store.job(id)
     }
 
     /// A page of jobs, newest first, that `filter` lets through; `after` is the id where the page before ended. States are those

@@ -119,7 +119,7 @@ package actor JobEngine {
     }
 
     /// For tests: behaves from here on as if the process had ended. `run` returns when the other attempts have noticed.
-    func die() {
+    package func die() {
         isDead = true
         stopTaking()
         startsIn.finish()

@@ -42,10 +42,11 @@ final class Lane: Sendable {
 
     /// Makes a call that changes something: awaits its true end. `function` names it in errors.
     func perform<Result: Sendable>(
-        on connection: OpenConnection, _ function: String, _ body: @escaping @Sendable (OpenConnection) throws -> Result
+        _ function: String, _ lend: @escaping @Sendable () throws(HypervisorError) -> ConnectionLease,
+        _ body: @escaping @Sendable (ConnectionLease) throws -> Result
     ) async throws(HypervisorError) -> Result {
         do {
-            return try await pool().run { try Self.attempt(connection, function, body) }
+            return try await pool().run { try Self.attempt(lend(), function, body) }
         } catch {
             throw HypervisorError(error, function: function)
         }
@@ -53,25 +54,34 @@ final class Lane: Sendable {
 
     /// Makes a call that only reads: `timeout` after `deadline`, waiting for a thread included.
     func read<Result: Sendable>(
-        on connection: OpenConnection, deadline: Duration, _ function: String,
-        _ body: @escaping @Sendable (OpenConnection) throws -> Result
+        _ function: String, deadline: Duration, _ lend: @escaping @Sendable () throws(HypervisorError) -> ConnectionLease,
+        _ body: @escaping @Sendable (ConnectionLease) throws -> Result
     ) async throws(HypervisorError) -> Result {
         do {
-            return try await pool().run(deadline: deadline) { try Self.attempt(connection, function, body) }
+            return try await pool().run(deadline: deadline) { try Self.attempt(lend(), function, body) }
+        } catch {
+            throw HypervisorError(error, function: function)
+        }
+    }
+
+    /// Blocking work that needs no connection.
+    func run(_ function: String, deadline: Duration, _ body: @escaping @Sendable () throws -> Void) async throws(HypervisorError) {
+        do {
+            try await pool().run(deadline: deadline, body)
         } catch {
             throw HypervisorError(error, function: function)
         }
     }
 
     private static func attempt<Result>(
-        _ connection: OpenConnection, _ function: String, _ body: (OpenConnection) throws -> Result
+        _ lease: ConnectionLease, _ function: String, _ body: (ConnectionLease) throws -> Result
     ) throws -> Result {
-        if let loss = connection.loss { throw HypervisorError(.connectionLost, loss, function: function) }
+        if let loss = lease.connection.loss { throw HypervisorError(.connectionLost, loss, function: function) }
         do {
-            return try body(connection)
+            return try body(lease)
         } catch {
             let mapped = HypervisorError(error, function: function)
-            if mapped.code == .connectionLost { connection.noteLoss(mapped.message) }
+            if mapped.code == .connectionLost { lease.noteLoss(mapped.message) }
             throw mapped
         }
     }

@@ -4,7 +4,8 @@ package import Hypervisor
 
 extension LibvirtConnection {
     package func connect() async throws(HypervisorError) -> HostFacts {
-        _ = try await openControl()
+        let connections = connections
+        try await control.run("virConnectOpen", deadline: settings.connectDeadline) { try connections.connect() }
         return try await read("virNodeGetInfo") { try Self.facts($0) }
     }
 

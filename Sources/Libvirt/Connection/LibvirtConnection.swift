@@ -3,9 +3,9 @@ package import Telemetry
 
 /// One host behind a libvirt URI.
 ///
-/// Calls run in lanes of threads, never on the caller's: `control` for short ones, `long` with a connection of its own
-/// for streams and other long work (libvirtd serves five requests of a connection at a time), `agent` for those that
-/// wait for a guest, `abort` so that an abort is never behind what it aborts. Threads start with a lane's first call.
+/// Calls run in lanes of threads, never on the caller's: `control` for short ones, `long` for streams and other long
+/// work, `agent` for those that wait for a guest, `abort` so that an abort is never behind what it aborts. Threads start
+/// with a lane's first call, and every running call has a connection to itself (`ConnectionPool`).
 ///
 /// After the connection broke, every call fails with `connectionLost` at once until `connect` has succeeded again.
 package final class LibvirtConnection: HostConnection {
@@ -20,9 +20,7 @@ package final class LibvirtConnection: HostConnection {
     let long = Lane(name: "lv-long", threads: 4)
     let agent = Lane(name: "lv-agent", threads: 2)
     let abort = Lane(name: "lv-abort", threads: 1)
-    private let controlSlot: ConnectionSlot
-    /// The same as `controlSlot` where a second connection would see another world (`test:`).
-    private let longSlot: ConnectionSlot
+    let connections: ConnectionPool
 
     /// Opens nothing yet. `uri` is any libvirt connection URI.
     package init(name: HostName, uri: String, settings: ConnectionSettings = ConnectionSettings(), log: Log = .discarded) {
@@ -33,10 +31,7 @@ package final class LibvirtConnection: HostConnection {
         let queue = EventQueue()
         self.queue = queue
         events = AsyncStream { await queue.next() }
-        controlSlot = ConnectionSlot(uri: uri, settings: settings, events: queue, log: self.log)
-        longSlot =
-            uri.hasPrefix("test:")
-            ? controlSlot : ConnectionSlot(uri: uri, settings: settings, events: nil, log: self.log)
+        connections = ConnectionPool(uri: uri, settings: settings, events: queue, log: self.log)
     }
 
     deinit { shut() }
@@ -44,33 +39,41 @@ package final class LibvirtConnection: HostConnection {
     package func close() async { shut() }
 
     private func shut() {
-        controlSlot.close()
-        longSlot.close()
+        connections.close()
         for lane in [control, long, agent, abort] { lane.close() }
         queue.finish()
     }
 
-    func openControl() async throws(HypervisorError) -> OpenConnection { try await controlSlot.open() }
-
-    /// The connection for long work. It opens by itself, but only while the host is known to be there.
-    func longConnection() async throws(HypervisorError) -> OpenConnection {
-        _ = try controlSlot.current()
-        return try await longSlot.open()
-    }
-
-    /// A short call that changes something.
+    /// A call that changes something: ends when its true end is known or the connection is lost.
     @discardableResult
     func change<Result: Sendable>(
         _ function: String, in lane: Lane? = nil, _ body: @escaping @Sendable (OpenConnection) throws -> Result
     ) async throws(HypervisorError) -> Result {
-        try await (lane ?? control).perform(on: controlSlot.current(), function, body)
+        try connections.check()
+        let connections = connections
+        return try await (lane ?? control).perform(function, { () throws(HypervisorError) in try connections.lend() }) { lease in
+            try body(lease.connection)
+        }
     }
 
-    /// A short call that only reads.
+    /// A call that only reads: `timeout` after the deadline.
     func read<Result: Sendable>(
         _ function: String, in lane: Lane? = nil, deadline: Duration? = nil,
         _ body: @escaping @Sendable (OpenConnection) throws -> Result
     ) async throws(HypervisorError) -> Result {
-        try await (lane ?? control).read(on: controlSlot.current(), deadline: deadline ?? settings.readDeadline, function, body)
+        try connections.check()
+        let connections = connections
+        return try await (lane ?? control).read(
+            function, deadline: deadline ?? settings.readDeadline, { () throws(HypervisorError) in try connections.lend() }
+        ) { lease in try body(lease.connection) }
+    }
+
+    /// The first of several calls that need the same connection, which stays theirs as long as they keep the lease.
+    func begin<Result: Sendable>(
+        _ function: String, _ body: @escaping @Sendable (ConnectionLease) throws -> Result
+    ) async throws(HypervisorError) -> Result {
+        try connections.check()
+        let connections = connections
+        return try await long.perform(function, { () throws(HypervisorError) in try connections.lend() }, body)
     }
 }

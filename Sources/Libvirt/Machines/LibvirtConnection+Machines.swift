@@ -6,7 +6,7 @@ extension LibvirtConnection {
     /// Helper machines (`helperMachinePrefix`) are among them: their owner has to find them.
     package func machines() async throws(HypervisorError) -> [MachineObservation] {
         let listed = try await read("virConnectListAllDomains") { try MachineReading.list($0) }
-        return try await inPieces(listed, "virDomainGetXMLDesc") { try MachineReading.observe($0) }
+        return try await inPieces(listed, "virDomainGetXMLDesc") { try MachineReading.observe($0, $1) }
     }
 
     package func machine(_ id: MachineID) async throws(HypervisorError) -> MachineObservation? {

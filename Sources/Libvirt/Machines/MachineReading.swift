@@ -9,9 +9,10 @@ struct DomainFlags: Sendable, Equatable {
     var hasManagedSave: Bool
 }
 
-/// A domain of a list, with its flags.
+/// A domain of a list, with its flags. Not its handle: that belongs to one connection, and the domains of a list are
+/// read over several.
 struct ListedDomain: Sendable {
-    var handle: DomainHandle
+    var id: MachineID
     var flags: DomainFlags
 }
 
@@ -22,19 +23,18 @@ enum MachineReading {
         let transient = try ids(connection, VIR_CONNECT_LIST_DOMAINS_TRANSIENT)
         let autostart = try ids(connection, VIR_CONNECT_LIST_DOMAINS_AUTOSTART)
         let saved = try ids(connection, VIR_CONNECT_LIST_DOMAINS_MANAGEDSAVE)
-        return try domains(connection, 0).compactMap { handle in
-            guard let id = id(handle) else { return nil }
-            return ListedDomain(
-                handle: handle,
+        return try domains(connection, 0).compactMap(id).map { id in
+            ListedDomain(
+                id: id,
                 flags: DomainFlags(
                     isPersistent: !transient.contains(id), autostart: autostart.contains(id), hasManagedSave: saved.contains(id)))
         }
     }
 
     /// One domain's state, definition and metadata (live if it is active); nil if it went away meanwhile.
-    static func observe(_ domain: ListedDomain) throws -> MachineObservation? {
+    static func observe(_ domain: ListedDomain, _ connection: OpenConnection) throws -> MachineObservation? {
         do {
-            return try observe(domain.handle, domain.flags)
+            return try observe(connection.domain(domain.id), domain.flags)
         } catch let error as LibvirtError where HypervisorError(error).code == .machineNotFound {
             return nil
         }

@@ -21,13 +21,16 @@ extension LibvirtConnection {
     }
 
     package func volumes(in pool: String) async throws(HypervisorError) -> [VolumeObservation] {
-        let handles = try await read("virStoragePoolListAllVolumes") { connection in
-            try connection.pool(pool).list("virStoragePoolListAllVolumes", of: VolumeKind.self) {
+        let names = try await read("virStoragePoolListAllVolumes") { connection in
+            let volumes = try connection.pool(pool).list("virStoragePoolListAllVolumes", of: VolumeKind.self) {
                 virStoragePoolListAllVolumes($0, $1, 0)
             }
+            return volumes.compactMap { volume in volume.lend { virStorageVolGetName($0).map { String(cString: $0) } } }
         }
-        return try await inPieces(handles, "virStorageVolGetXMLDesc") { volume in
-            try Self.unless(.volumeNotFound) { try Self.observe(volume, pool: pool) }
+        return try await inPieces(names, "virStorageVolGetXMLDesc") { name, connection in
+            try Self.unless(.volumeNotFound) {
+                try Self.observe(connection.volume(VolumeReference(pool: pool, volume: name)), pool: pool)
+            }
         }
     }
 

@@ -4,10 +4,9 @@ package import Hypervisor
 extension LibvirtConnection {
     package func openUpload(_ reference: VolumeReference, offset: Int64, length: Int64?) async throws(HypervisorError) -> any VolumeUpload {
         let (start, count) = try Self.range(offset, length)
-        let connection = try await longConnection()
-        let stream = try await long.perform(on: connection, "virStorageVolUpload") { connection in
-            let volume = try connection.volume(reference)
-            let stream = try StreamHandle(connection)
+        let stream = try await begin("virStorageVolUpload") { lease in
+            let volume = try lease.connection.volume(reference)
+            let stream = try StreamHandle(lease)
             do {
                 try volume.status("virStorageVolUpload") { volume in
                     stream.lend { virStorageVolUpload(volume, $0, start, count, 0) }
@@ -19,17 +18,16 @@ extension LibvirtConnection {
             }
             return stream
         }
-        return LibvirtUpload(stream: stream, connection: connection, lane: long)
+        return LibvirtUpload(stream: stream, lane: long)
     }
 
     package func openDownload(
         _ reference: VolumeReference, offset: Int64, length: Int64?
     ) async throws(HypervisorError) -> any VolumeDownload {
         let (start, count) = try Self.range(offset, length)
-        let connection = try await longConnection()
-        let stream = try await long.perform(on: connection, "virStorageVolDownload") { connection in
-            let volume = try connection.volume(reference)
-            let stream = try StreamHandle(connection)
+        let stream = try await begin("virStorageVolDownload") { lease in
+            let volume = try lease.connection.volume(reference)
+            let stream = try StreamHandle(lease)
             // Zero means "to the end" to libvirt: nothing asked for is nothing opened.
             if length == 0 {
                 _ = stream.claimEnd()
@@ -45,7 +43,7 @@ extension LibvirtConnection {
             }
             return stream
         }
-        return LibvirtDownload(stream: stream, connection: connection, lane: long)
+        return LibvirtDownload(stream: stream, lane: long)
     }
 
     private static func range(_ offset: Int64, _ length: Int64?) throws(HypervisorError) -> (UInt64, UInt64) {
@@ -59,18 +57,16 @@ extension LibvirtConnection {
 /// virStorageVolUpload with virStreamSend for each piece.
 private final class LibvirtUpload: VolumeUpload {
     private let stream: StreamHandle
-    private let connection: OpenConnection
     private let lane: Lane
 
-    init(stream: StreamHandle, connection: OpenConnection, lane: Lane) {
+    init(stream: StreamHandle, lane: Lane) {
         self.stream = stream
-        self.connection = connection
         self.lane = lane
     }
 
     func write(_ bytes: [UInt8]) async throws(HypervisorError) {
         let stream = stream
-        try await lane.perform(on: connection, "virStreamSend") { _ in
+        try await lane.perform("virStreamSend", { stream.lease }) { _ in
             guard stream.isOpen else { throw HypervisorError(.invalidState, "the upload has ended", function: "virStreamSend") }
             try bytes.withUnsafeBytes { buffer in
                 var sent = 0
@@ -87,32 +83,30 @@ private final class LibvirtUpload: VolumeUpload {
 
     func finish() async throws(HypervisorError) {
         let stream = stream
-        try await lane.perform(on: connection, "virStreamFinish") { _ in
+        try await lane.perform("virStreamFinish", { stream.lease }) { _ in
             guard stream.claimEnd() else { throw HypervisorError(.invalidState, "the upload has ended", function: "virStreamFinish") }
             try stream.status("virStreamFinish") { virStreamFinish($0) }
         }
     }
 
-    func abort() async { await stream.abandon(on: connection, in: lane) }
+    func abort() async { await stream.abandon(in: lane) }
 }
 
 /// virStorageVolDownload with virStreamRecv for each piece.
 private final class LibvirtDownload: VolumeDownload {
     private let stream: StreamHandle
-    private let connection: OpenConnection
     private let lane: Lane
     /// What one read gathers; libvirt's own messages hold at most a quarter of that.
     private static let pieceBytes = 1 << 20
 
-    init(stream: StreamHandle, connection: OpenConnection, lane: Lane) {
+    init(stream: StreamHandle, lane: Lane) {
         self.stream = stream
-        self.connection = connection
         self.lane = lane
     }
 
     func read() async throws(HypervisorError) -> [UInt8]? {
         let stream = stream
-        return try await lane.perform(on: connection, "virStreamRecv") { _ in
+        return try await lane.perform("virStreamRecv", { stream.lease }) { _ in
             guard stream.isOpen else { return nil }
             var isAtEnd = false
             let piece = try [UInt8](unsafeUninitializedCapacity: Self.pieceBytes) { buffer, count in
@@ -133,15 +127,15 @@ private final class LibvirtDownload: VolumeDownload {
         }
     }
 
-    func abort() async { await stream.abandon(on: connection, in: lane) }
+    func abort() async { await stream.abandon(in: lane) }
 }
 
 extension StreamHandle {
     /// virStreamAbort, unless it has ended. In the lane although the task may be cancelled: the host must be told.
-    fileprivate func abandon(on connection: OpenConnection, in lane: Lane) async {
+    fileprivate func abandon(in lane: Lane) async {
         guard claimEnd() else { return }
         _ = await Task.detached { [self] in
-            try? await lane.perform(on: connection, "virStreamAbort") { _ in
+            try? await lane.perform("virStreamAbort", { self.lease }) { _ in
                 try self.status("virStreamAbort") { virStreamAbort($0) }
             }
         }.value

@@ -6,22 +6,22 @@ internal import Synchronization
 /// One call at a time uses it: the transfers have one writer or reader each.
 final class StreamHandle: Sendable, LibvirtCallable {
     private let pointer: ForeignPointer
-    /// A stream needs its connection to the end.
-    private let connection: OpenConnection
+    /// A stream needs its connection to the end, and alone: another call on it would read the stream's data into memory.
+    let lease: ConnectionLease
     private let hasEnded = Mutex(false)
 
-    init(_ connection: OpenConnection) throws(LibvirtError) {
-        self.connection = connection
-        pointer = ForeignPointer(try connection.value("virStreamNew") { virStreamNew($0, 0) })
+    init(_ lease: ConnectionLease) throws(LibvirtError) {
+        self.lease = lease
+        pointer = ForeignPointer(try lease.connection.value("virStreamNew") { virStreamNew($0, 0) })
     }
 
     deinit {
         let isOpen = !hasEnded.withLock { $0 }
         // The abort asks the host.
-        Reaper.run { [pointer, connection] in
+        Reaper.run { [pointer, lease] in
             if isOpen { virStreamAbort(pointer.raw) }
             virStreamFree(pointer.raw)
-            _ = connection
+            withExtendedLifetime(lease) {}
         }
     }
 

@@ -21,7 +21,8 @@ enum JSONFieldScanner {
                 let start = nameEnd + 1
                 guard start < buffer.count else { return }
                 let end = endOfValue(buffer, start)
-                let name = String(decoding: UnsafeBufferPointer(rebasing: buffer[(position + 1)..<max(position + 1, nameEnd - 1)]), as: UTF8.self)
+                let name = String(
+                    decoding: UnsafeBufferPointer(rebasing: buffer[(position + 1)..<max(position + 1, nameEnd - 1)]), as: UTF8.self)
                 fields.append(Field(name: name, value: start..<end))
                 guard end < buffer.count, buffer[end] == UInt8(ascii: ",") else { return }
                 position = end + 1

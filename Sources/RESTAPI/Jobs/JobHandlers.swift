@@ -130,7 +130,8 @@ struct JobHandlers: Sendable {
         let job = try await jobs.get(change.exchange.name("job"))
         if change.mutation.dryRun {
             let blockers =
-                job.state.endsWaits ? [] : [DryRun.Blocker(code: "job.not_ended", detail: "the job has not ended", hint: "wait for its end")]
+                job.state.endsWaits
+                ? [] : [DryRun.Blocker(code: "job.not_ended", detail: "the job has not ended", hint: "wait for its end")]
             return .plan(DryRun(blockers: blockers, steps: [job.kind]))
         }
         return .job(try await jobs.retry(job.id.text, change.mutation))

@@ -8,7 +8,8 @@ struct PoolHandlers: Sendable {
 
     static let shape = ListShape(
         fields: [
-            "type", "name", "host", "pool_type", "state", "path", "autostart", "capacity_bytes", "allocation_bytes", "available_bytes", "stale",
+            "type", "name", "host", "pool_type", "state", "path", "autostart", "capacity_bytes", "allocation_bytes", "available_bytes",
+            "stale",
         ], filters: ["name", "host", "state", "pool_type"], sorts: ["name"], tie: ["host"])
 
     var routes: [Route] {

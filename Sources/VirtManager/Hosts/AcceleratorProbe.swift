@@ -21,7 +21,7 @@ struct AcceleratorProbe: Sendable {
         let proven = Self.judge(kvm: kvm, tcg: tcg)
         log.notice(
             "accelerators tried by booting",
-            ["host": host.name, "kvm": kvm.map { "\($0)" } ?? "no", "tcg": tcg.map { "\($0)" } ?? "no",
+            ["kvm": kvm.map { "\($0)" } ?? "no", "tcg": tcg.map { "\($0)" } ?? "no",
              "use": proven.map(\.rawValue).joined(separator: ",")])
         return proven
     }
@@ -39,7 +39,7 @@ struct AcceleratorProbe: Sendable {
         do {
             return try await host.connection.bootProbe(accelerator, name: name, limit: limit)
         } catch {
-            log.notice("accelerator does not boot", ["host": host.name, "accel": accelerator.rawValue, "error": error.message])
+            log.notice("accelerator does not boot", ["accel": accelerator.rawValue, "error": error.message])
             return nil
         }
     }

@@ -202,23 +202,11 @@ package final class HostMonitor: Sendable {
         var lastAnswer = ContinuousClock.now
         while (try? await clock.sleep(for: host.settings.heartbeatInterval)) != nil {
             let started = ContinuousClock.now
-            do {
-                let free = try await host.connection.ping()
-                let wasSuspect = host.state.reach != .online
+            switch await listen() {
+            case .success(let free):
                 lastAnswer = .now
-                host.fleet.update(host.name) { state in
-                    state.facts?.memoryFreeBytes = free
-                    state.reach = .online
-                    state.reason = ""
-                    state.lastBeatAt = .now()
-                    state.missedBeats = 0
-                    state.latencyMilliseconds = (ContinuousClock.now - started).milliseconds
-                }
-                if wasSuspect {
-                    log.notice("host answers again", [:])
-                    note { $0.everything = true }
-                }
-            } catch {
+                showAnswer(free, latency: lastAnswer - started)
+            case .failure(let error):
                 handle(error, isBeat: true)
                 if ContinuousClock.now - lastAnswer > host.settings.heartbeatTimeout {
                     host.fleet.update(host.name) { $0.reach = .offline }
@@ -227,16 +215,57 @@ package final class HostMonitor: Sendable {
         }
     }
 
+    /// One beat. A host that keeps us waiting is suspect at once, not only when the call is given up.
+    private func listen() async -> Result<Int64, HypervisorError> {
+        let patience = min(host.settings.heartbeatInterval, .seconds(2))
+        return await withTaskGroup(of: Result<Int64, HypervisorError>?.self) { group in
+            group.addTask { [host] in
+                do throws(HypervisorError) { return .success(try await host.connection.ping()) } catch { return .failure(error) }
+            }
+            group.addTask { [clock] in
+                try? await clock.sleep(for: patience)
+                return nil
+            }
+            for await answer in group {
+                if let answer {
+                    group.cancelAll()
+                    return answer
+                }
+                suspect("has not answered for \(patience)")
+            }
+            return .failure(HypervisorError(.cancelled, "the beat was given up", function: "ping"))
+        }
+    }
+
+    private func showAnswer(_ free: Int64, latency: Duration) {
+        let wasSuspect = host.state.reach != .online
+        host.fleet.update(host.name) { state in
+            state.facts?.memoryFreeBytes = free
+            state.reach = .online
+            state.reason = ""
+            state.lastBeatAt = .now()
+            state.missedBeats = 0
+            state.latencyMilliseconds = latency.milliseconds
+        }
+        guard wasSuspect else { return }
+        log.notice("host answers again", [:])
+        note { $0.everything = true }
+    }
+
+    private func suspect(_ reason: String) {
+        let wasOnline = host.state.reach == .online
+        host.fleet.update(host.name) { state in
+            if state.reach == .online { state.reach = .suspect }
+            state.reason = reason
+        }
+        if wasOnline { log.warning("host is suspect", ["reason": reason]) }
+    }
+
     private func handle(_ error: HypervisorError, isBeat: Bool = false) {
         switch error.code {
         case .timeout:
-            let wasOnline = host.state.reach == .online
-            host.fleet.update(host.name) { state in
-                if state.reach == .online { state.reach = .suspect }
-                state.reason = "does not answer: \(error.message)"
-                if isBeat { state.missedBeats += 1 }
-            }
-            if wasOnline { log.warning("host is suspect", ["error": error.message]) }
+            suspect("does not answer: \(error.message)")
+            if isBeat { host.fleet.update(host.name) { $0.missedBeats += 1 } }
         case .connectionLost:
             note { $0.lost = error.message }
         default:

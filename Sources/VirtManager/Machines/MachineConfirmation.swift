@@ -53,6 +53,7 @@ struct MachineConfirmation {
         for (index, (wish, disk)) in zip(draft.disks, machine.disks).enumerated() {
             let at = "/disks/\(index)"
             switch wish {
+            case .refused: continue
             case .attach(let volume, _):
                 guard disk.volume != volume else { continue }
                 found.append(FieldProblem(pointer: "\(at)/volume", detail: "is '\(disk.volume?.description ?? "none")'", value: .string(volume.description)))

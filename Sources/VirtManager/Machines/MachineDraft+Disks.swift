@@ -6,13 +6,12 @@ extension MachineDraft {
 
     static func disks(_ reader: ObjectReader, _ defaults: MachineDefaults) -> [Disk] {
         guard let list = reader.objects("disks", max: 24) else { return [] }
-        return list.compactMap { disk in
+        return list.map { disk in
             // What an answer shows of a disk; the server chooses these.
             disk.ignore("target", "format", "capacity_bytes", "backing", "owned", "serial", "boot_order")
             _ = disk.choice("device", ["disk"])
             _ = disk.choice("bus", ["virtio"])
-            let result = kind(disk, defaults)
-            return result
+            return kind(disk, defaults) ?? .refused
         }
     }
 

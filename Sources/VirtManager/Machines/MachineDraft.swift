@@ -15,6 +15,8 @@ package struct MachineDraft: Sendable, Equatable {
         case empty(pool: String, bytes: Int64)
         /// A new overlay on an image; `bytes` nil takes the image's size.
         case linked(from: VolumeReference, pool: String, bytes: Int64?)
+        /// Refused already; keeps the places of those behind it.
+        case refused
     }
     package struct NIC: Sendable, Equatable {
         package var network: String

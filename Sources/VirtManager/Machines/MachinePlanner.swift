@@ -59,6 +59,7 @@ struct MachinePlanner {
             let target = Self.target(index)
             let made = VolumeReference(pool: "", volume: "\(machine)-\(target)-\(job.short).qcow2")
             switch wish {
+            case .refused: continue
             case .attach(let volume, let isReadOnly):
                 if !seen.insert(volume).inserted { problems.add(FieldProblem(pointer: "\(at)/volume", detail: "is given twice", value: .string(volume.volume))) }
                 guard let found = try await require(volume, at: "\(at)/volume") else { continue }

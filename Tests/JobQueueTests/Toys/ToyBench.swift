@@ -81,11 +81,13 @@ final class ToyBench: Sendable {
 
         /// Stops and checks that nothing is left behind.
         func stopEmpty(_ location: SourceLocation = #_sourceLocation) async throws {
+            await engine.drain()
             let (locks, reservations) = try store.leftovers()
             #expect(locks == 0 && reservations == 0, sourceLocation: location)
-            let isEmpty = await engine.isIdle
-            #expect(isEmpty, sourceLocation: location)
-            try await stop()
+            let isIdle = await engine.isIdle
+            #expect(isIdle, sourceLocation: location)
+            try await task.value
+            await database.close()
         }
     }
 

@@ -11,6 +11,7 @@ final class ToyClock: Clock {
     }
     private struct Sleeper {
         let until: Instant
+        let duration: Duration
         let wake: AsyncStream<Void>.Continuation
     }
     private struct State {
@@ -28,6 +29,9 @@ final class ToyClock: Clock {
     var minimumResolution: Duration { .nanoseconds(1) }
     /// The sleeps that ended at once.
     var slept: [Duration] { state.withLock { $0.slept } }
+
+    /// How long the sleeps are that wait for `advance`.
+    var heldSleeps: [Duration] { state.withLock { $0.sleepers.values.map(\.duration) } }
 
     func advance(by duration: Duration) {
         let woken = state.withLock { state in
@@ -47,7 +51,7 @@ final class ToyClock: Clock {
                 state.slept.append(duration)
                 return false
             }
-            state.sleepers[state.nextSleeper] = Sleeper(until: deadline, wake: wake)
+            state.sleepers[state.nextSleeper] = Sleeper(until: deadline, duration: duration, wake: wake)
             state.nextSleeper += 1
             return true
         }

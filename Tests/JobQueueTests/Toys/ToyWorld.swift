@@ -43,9 +43,10 @@ final class ToyWorld: Sendable {
     func change(_ body: (inout State) -> Void) {
         let woken = state.withLock { state in
             body(&state)
-            let woken = state.watchers.filter { $0.isDue(state) }.map(\.stream)
-            state.watchers.removeAll { $0.isDue(state) }
-            return woken
+            let watchers = state.watchers
+            let due = watchers.map { $0.isDue(state) }
+            state.watchers = zip(watchers, due).filter { !$1 }.map(\.0)
+            return zip(watchers, due).filter { $1 }.map(\.0.stream)
         }
         for stream in woken { stream.finish() }
     }

@@ -72,8 +72,7 @@ struct PowerSteps {
         bring(
             "shutdown", to: { !$0.isActive }, goneIsDone: true,
             act: { [world, machine] host, context in
-                try await host.connection.requestShutdown(machine)
-                if try await Self.wait(world, host, machine, for: grace, until: { $0.map { !$0.state.isActive } ?? true }) { return }
+                if try await Self.askToPowerOff(world, host, machine, grace: grace) { return }
                 guard thenStop else {
                     throw JobFailure(
                         "vm.shutdown_timeout", category: "timeout",
@@ -83,6 +82,22 @@ struct PowerSteps {
                 context.log("the guest did not power off in time; pulling the plug")
                 try await host.connection.destroy(machine)
             })
+    }
+
+    /// Asks again every few seconds: a guest that is still booting has not heard the first time. Answers whether it is off.
+    private static func askToPowerOff(_ world: JobWorld, _ host: ManagedHost, _ machine: MachineID, grace: Duration) async throws -> Bool {
+        let end = ContinuousClock.now + grace
+        while true {
+            do {
+                try await host.connection.requestShutdown(machine)
+            } catch {
+                // It may have gone off between the look and the request.
+                guard error.code == .invalidState || error.code == .agentUnavailable else { throw error }
+            }
+            let left = max(.zero, end - ContinuousClock.now)
+            if try await wait(world, host, machine, for: min(left, .seconds(4)), until: { $0.map { !$0.state.isActive } ?? true }) { return true }
+            if ContinuousClock.now >= end { return false }
+        }
     }
 
     /// Presses the reset button. Seen by the mark of the last start, which is not older than the request.

@@ -33,8 +33,7 @@ struct ForeignFormat: Sendable {
 
     private func matches(_ bytes: HeaderBytes) -> Bool { signatures.contains { bytes.holds($0.bytes, at: $0.offset) } }
 
-    private static let unpack = "decompress it first"
-
+    // Compressed files are not among them: an initrd is one, and a kernel reads it as it is.
     private static let heads = [
         ForeignFormat("a VMDK image", "KDMV", "COWD", "# Disk DescriptorFile", dangerous: true),
         ForeignFormat("a QED image", "QED\0", dangerous: true),
@@ -46,10 +45,6 @@ struct ForeignFormat: Sendable {
         ForeignFormat("a Parallels image", "WithoutFreeSpace", "WithouFreSpacExt"),
         ForeignFormat("a Bochs image", "Bochs Virtual HD Image"),
         ForeignFormat("a cloop image", "#!/bin/sh\n#V2.0 Format\nmodprobe cloop"),
-        ForeignFormat("gzip-compressed", [(0, [0x1f, 0x8b, 0x08])], hint: unpack),
-        ForeignFormat("xz-compressed", [(0, [0xfd, 0x37, 0x7a, 0x58, 0x5a, 0x00])], hint: unpack),
-        ForeignFormat("zstd-compressed", [(0, [0x28, 0xb5, 0x2f, 0xfd])], hint: unpack),
-        ForeignFormat("bzip2-compressed", (1...9).map { (0, Array("BZh\($0)1AY&SY".utf8)) }, hint: unpack),
         ForeignFormat("a ZIP archive", "PK\u{3}\u{4}", hint: "unpack it first"),
         ForeignFormat("a 7z archive", [(0, [0x37, 0x7a, 0xbc, 0xaf, 0x27, 0x1c])], hint: "unpack it first"),
         ForeignFormat("a tar archive (an OVA is one)", [(257, Array("ustar".utf8))], hint: "unpack it first"),

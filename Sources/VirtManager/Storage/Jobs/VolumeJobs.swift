@@ -138,7 +138,6 @@ package struct VolumeUploadJob: JobKind {
                         "upload.interrupted", category: "temporary", detail: "the daemon ended while the upload was on its way; nothing is kept",
                         isRetryable: true, hints: ["send it again"])
                 }
-                defer { inbox.remove(context.job) }
                 let host = try world.host(target.host)
                 let sink = try await host.connection.openUpload(target.volume, offset: 0, length: nil)
                 do {
@@ -150,12 +149,12 @@ package struct VolumeUploadJob: JobKind {
                         context.progress(done: done, total: target.bytes)
                     }
                     try await sink.finish()
+                    try check(upload.report, target)
                 } catch {
                     await sink.abort()
+                    inbox.remove(context.job)
                     throw error
                 }
-                try check(upload.report, target)
-                inbox.put(upload, for: context.job)
             })
     }
 

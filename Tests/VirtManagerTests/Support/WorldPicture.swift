@@ -1,0 +1,32 @@
+import Hypervisor
+import TestSupport
+
+/// A fake host at one moment, with what differs from run to run (ids and the names made of them) replaced.
+struct WorldPicture: Equatable, Sendable, CustomStringConvertible {
+    let lines: [String]
+
+    init(_ world: FakeWorld, replacing names: [String: String] = [:]) {
+        let inventory = world.inventory()
+        func plain(_ text: String) -> String {
+            var text = text
+            for (name, replacement) in names where !name.isEmpty {
+                text = text.split(separator: name, omittingEmptySubsequences: false).joined(separator: replacement)
+            }
+            return text
+        }
+        var lines = inventory.machines.map { machine in
+            var line = "machine \(machine.name) \(machine.state.rawValue)\(machine.isPersistent ? "" : " transient")"
+            if let metadata = machine.metadata {
+                let labels = metadata.labels.sorted { $0.key < $1.key }.map { "\($0.key)=\($0.value)" }.joined(separator: ",")
+                line += " ours [\(labels)] owns \(metadata.ownedVolumes.map(\.description).joined(separator: ","))"
+            }
+            return plain(line)
+        }
+        lines += inventory.volumes.map { plain("volume \($0.reference) \($0.format) \($0.capacityBytes) on \($0.backingPath ?? "-")") }
+        lines += inventory.files.map { plain("file \($0.path) \($0.bytes) \($0.digest)") }
+        if inventory.openTransfers > 0 { lines.append("open transfers \(inventory.openTransfers)") }
+        self.lines = lines.sorted()
+    }
+
+    var description: String { lines.joined(separator: " | ") }
+}
