@@ -25,7 +25,9 @@ package final class APIHandler: HTTPHandler {
         manager: Manager, authentication: Authentication, version: String, metrics: Metrics, log: Log
     ) {
         let encoder = ResourceEncoder(manager: manager)
-        routes = RouteTable.routes(manager: manager, encoder: encoder, version: version, metrics: metrics)
+        var routes = RouteTable.routes(manager: manager, encoder: encoder, version: version, metrics: metrics)
+        for index in routes.indices { routes[index].number = index }
+        self.routes = routes
         router = Router(routes)
         authenticator = Authenticator(authentication)
         changes = ChangeRunner(jobs: manager.jobs, encoder: encoder)

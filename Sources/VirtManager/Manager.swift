@@ -17,7 +17,7 @@ package final class Manager: Sendable {
     private let monitors: [HostMonitor]
 
     /// What the database must hold.
-    package static let schema = JobSchema.upgrades + VolumeStore.upgrades
+    package static let schema = JobSchema.upgrades + VolumeStore.upgrades + AcceleratorStore.upgrades
 
     package struct Options: Sendable {
         package var defaultHost: HostName?
@@ -51,7 +51,10 @@ package final class Manager: Sendable {
         storage = StorageService(hosts: hosts, desk: desk, store: volumes, inbox: inbox, defaults: options.defaults)
         networks = NetworkService(hosts: hosts)
         jobs = JobService(engine: engine)
-        monitors = managed.map { HostMonitor(host: $0, installation: installation, log: log.named("hosts"), clock: options.clock) }
+        let tried = AcceleratorStore(database)
+        monitors = managed.map {
+            HostMonitor(host: $0, installation: installation, tried: tried, log: log.named("hosts"), clock: options.clock)
+        }
     }
 
     /// Every kind of job there is: one list, from which the crash cells are made too.

@@ -1,25 +1,33 @@
+internal import FoundationEssentials
 internal import Glibc
 internal import Hypervisor
 internal import JobQueue
 internal import Synchronization
 
 /// Debug builds only: `GANTRY_FAIL_POINT=vm.create/define/after-act=kill` makes the daemon die (`kill`), lose an answer
-/// (`error`), or cancel the job (`cancel`) at that place, once. How the tests on real hosts prove the crash cells.
+/// (`error`), or cancel the job (`cancel`) at that place, once. `GANTRY_FAIL_POINT=@FILE` takes the same from a file, which
+/// may come while the daemon runs and is removed when it takes effect. How the tests on real hosts prove the crash cells.
 final class FailPointSetting: Sendable {
-    private let site: FailPointSite?
-    private let deed: String
+    private let fixed: (site: FailPointSite, deed: String)?
+    private let file: String?
     private let isSpent = Atomic<Bool>(false)
     private let engine = Mutex<JobEngine?>(nil)
 
     init() {
         #if FAIL_POINTS
-            let parts = getenv("GANTRY_FAIL_POINT").map { String(cString: $0).split(separator: "=").map(String.init) } ?? []
-            site = parts.first.flatMap { FailPointSite($0) }
-            deed = parts.count == 2 ? parts[1] : ""
+            let text = getenv("GANTRY_FAIL_POINT").map { String(cString: $0) } ?? ""
+            file = text.hasPrefix("@") ? String(text.dropFirst()) : nil
+            fixed = Self.parse(text)
         #else
-            site = nil
-            deed = ""
+            file = nil
+            fixed = nil
         #endif
+    }
+
+    private static func parse(_ text: String) -> (site: FailPointSite, deed: String)? {
+        let parts = text.split(separator: "=").map(String.init)
+        guard parts.count == 2, let site = FailPointSite(parts[0]) else { return nil }
+        return (site, parts[1])
     }
 
     /// Whose jobs a `cancel` cancels.
@@ -27,13 +35,24 @@ final class FailPointSetting: Sendable {
 
     /// What the engine calls at every place; nil if nothing is set.
     var hook: (@Sendable (FailPointSite, JobID) async throws -> Void)? {
-        guard site != nil else { return nil }
+        guard fixed != nil || file != nil else { return nil }
         return { place, job in try await self.pass(place, job) }
     }
 
+    /// What is to be done at this place: given to one job only.
+    private func take(_ place: FailPointSite) -> String? {
+        if let file {
+            guard let data = FileManager.default.contents(atPath: file), let found = Self.parse(String(decoding: data, as: UTF8.self)),
+                found.site == place, unlink(file) == 0
+            else { return nil }
+            return found.deed
+        }
+        guard let fixed, fixed.site == place, !isSpent.exchange(true, ordering: .acquiringAndReleasing) else { return nil }
+        return fixed.deed
+    }
+
     private func pass(_ place: FailPointSite, _ job: JobID) async throws {
-        guard place == site, !isSpent.exchange(true, ordering: .acquiringAndReleasing) else { return }
-        switch deed {
+        switch take(place) {
         case "kill":
             kill(getpid(), SIGKILL)
         case "error":

@@ -1,7 +1,7 @@
 import JSON
 import JobQueue
-import Testing
 import TestSupport
+import Testing
 
 /// The fault table of the toy kinds: every place of every step × death, error, cancel.
 @Suite struct CellTests {

@@ -139,6 +139,29 @@ import Testing
         try await life.stopEmpty()
     }
 
+    @Test func whatTheActCallsForeignIsNeitherTakenForTheEffectNorUndone() async throws {
+        let world = bench.world
+        // A name without a mark: by looking alone it cannot be told from ours.
+        world.change { $0.things["name"] = "someone" }
+        let kind = ToyKind(name: "toy.unmarked") { _ in
+            [
+                world.making("a", "a"),
+                JobStep(
+                    "named", .probeable, probe: { _ in world.things["name"] == nil ? .absent : .done(nil) },
+                    act: { _ in
+                        var failure = JobFailure("volume.exists", category: "conflict", detail: "it is there")
+                        failure.isForeign = true
+                        throw failure
+                    }, undo: { _ in world.change { $0.things["name"] = nil } }),
+            ]
+        }
+        let life = try bench.live(kinds: [kind])
+        let end = try await life.end(try await life.enqueue("toy.unmarked"))
+        #expect(end.state == .failed && end.failure?.code == "volume.exists")
+        #expect(world.things == ["name": "someone"])
+        try await life.stopEmpty()
+    }
+
     @Test func whatTurnsForeignIsLeftAlone() async throws {
         let world = bench.world
         let life = try bench.live { site, _ in
@@ -190,7 +213,9 @@ import Testing
                 JobStep(
                     "a", .probeable,
                     probe: { context in
-                        if !world.undos.isEmpty || world.things["broken"] != nil { throw JobFailure("x", category: "internal", detail: "cannot look") }
+                        if !world.undos.isEmpty || world.things["broken"] != nil {
+                            throw JobFailure("x", category: "internal", detail: "cannot look")
+                        }
                         return world.look("a", context.job.text)
                     }, act: { try await world.make("a", $0.job.text) }, undo: { try await world.remove("a", $0.job.text) }),
                 world.making("b", "b"),

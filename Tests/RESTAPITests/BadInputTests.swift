@@ -41,7 +41,7 @@ import Testing
         Case(#"{"disks": [{"pool": "nowhere", "size": "1GiB"}]}"#, 422, ["/disks/0/pool"]),
         Case(#"{"disks": [{"volume": "missing.qcow2"}]}"#, 422, ["/disks/0/volume"]),
         Case(#"{"disks": [{"volume": "../x"}]}"#, 422, ["/disks/0/volume"]),
-        Case(#"{"disks": {"size": "1GiB"}}"#, 422, ["/disks"]), Case(#"{"disks": [1]}"#, 422, ["/disks/0"]),
+        Case(#"{"disks": {"size": "1GiB"}}"#, 422, ["/disks"]), Case(#"{"disks": [1]}"#, 422, ["/disks/0", "/disks/0/size"]),
         Case(#"{"nics": [{"network": "nowhere"}]}"#, 422, ["/nics/0/network"]), Case(#"{"nics": [{"mac": "zz"}]}"#, 422, ["/nics/0/mac"]),
         Case(#"{"host": "nowhere"}"#, 422, ["/host"]), Case(#"{"colour": "red"}"#, 422, ["/colour"]), Case(#"{"a/b~c": 1}"#, 422, ["/a~1b~0c"]),
         Case(#"{"labels": {"ok": 1}}"#, 422, ["/labels/ok"]), Case(#"{"wait_for": ["tea"]}"#, 422, ["/wait_for/0"]),

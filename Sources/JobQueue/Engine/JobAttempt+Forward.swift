@@ -76,6 +76,12 @@ extension JobAttempt {
             try await pass(.afterAct, step)
         } catch let error where !Self.endsAttempt(error) {
             failure = try self.failure(of: error)
+            if failure.isForeign {
+                // What is there is another's, however much it looks like ours: it is neither taken for the effect nor undone.
+                note("left alone: \(failure.detail)")
+                try await settle(ord, .undone)
+                throw failure
+            }
             hasFailed = true
         }
         // Return codes are hints: look before saying what happened.

@@ -19,6 +19,7 @@ package final class JobBoard: Sendable {
         var follower: (@Sendable (Job) -> Void)?
     }
     private let state = Mutex(State())
+    private let telling = Mutex(())
     private static let keptEnded = 512
 
     package init() {}
@@ -72,13 +73,16 @@ package final class JobBoard: Sendable {
             return (job, (state.waiters[id] ?? []).filter { Self.satisfied(job, after: $0.after) }.map(\.stream))
         }
         if let job { for stream in woken { stream.yield(job) } }
-        // The latest, not this one: what is told last must be what is true last.
-        let (latest, follower) = state.withLock { ($0.jobs[id], $0.follower) }
-        if let latest { follower?(latest) }
+        // The latest, not this one, and one after the other: what is told last must be what is true last.
+        telling.withLock { _ in
+            let (latest, follower) = state.withLock { ($0.jobs[id], $0.follower) }
+            if let latest { follower?(latest) }
+        }
         return job
     }
 
-    /// Tells `follower` of every change from now on, on the thread that makes it: it must not block.
+    /// Tells `follower` of every change from now on, on the thread that makes it: it must not block, nor change the
+    /// board.
     package func observe(_ follower: @escaping @Sendable (Job) -> Void) { state.withLock { $0.follower = follower } }
 
     private static func keepEnded(_ id: JobID, _ state: inout State) {

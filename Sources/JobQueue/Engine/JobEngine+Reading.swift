@@ -5,7 +5,9 @@ extension JobEngine {
     package nonisolated var counts: [JobState: Int] { board.counts }
 
     /// Whether nothing runs, waits, or holds a lock or a slot.
-    package var isIdle: Bool { running.isEmpty && signals.isEmpty && reacquiring.isEmpty && locks.isEmpty && slots.isEmpty }
+    package var isIdle: Bool {
+        running.isEmpty && ending.isEmpty && signals.isEmpty && reacquiring.isEmpty && locks.isEmpty && slots.isEmpty
+    }
 
     /// The job as it is now, ended ones too; nil if there is none. Costs no disk access while it is active.
     package nonisolated func job(_ id: JobID) throws -> Job? { try board[id] ?? store.job(id) }

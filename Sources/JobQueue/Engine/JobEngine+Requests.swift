@@ -19,18 +19,17 @@ extension JobEngine {
         }
         var request = request
         request.retryOf = id
-        guard old.state == .needsAttention, running.insert(id).inserted else { return try await enqueue(request, superseding: nil) }
-        defer { finished(id) }
+        guard old.state == .needsAttention, ending.insert(id).inserted else { return try await enqueue(request, superseding: nil) }
+        defer { leftEnding(id) }
         return try await enqueue(request, superseding: Self.superseded(old, by: request.id, request.kind, at: now()))
     }
 
     private func enqueue(_ request: JobRequest, superseding held: Job?) async throws -> JobStore.Enqueued {
         guard let kind = kinds[request.kind] else { throw EnqueueError.unknownKind(request.kind) }
-        if isDraining { throw EnqueueError.draining }
-        // A full queue must not keep anyone from pulling a plug.
-        if signals.count >= limits.unfinished + (request.priority == .stop ? 1000 : 0) {
-            throw JobFailure(
-                "limit.jobs", category: "limit", detail: "\(limits.unfinished) jobs are unfinished; no more are taken", isRetryable: true)
+        if let refusal = refusal(request) {
+            // What is a job already stays one.
+            guard let key = request.idempotency, let earlier = try store.job(key: key) else { throw refusal }
+            return .replayed(board[earlier.id] ?? earlier)
         }
         guard signals[request.id] == nil else {
             throw JobFailure("internal", category: "internal", detail: "the job id \(request.id) is in use")
@@ -65,13 +64,21 @@ extension JobEngine {
         return .made(board[job.id] ?? job)
     }
 
+    private func refusal(_ request: JobRequest) -> (any Error)? {
+        if isDraining { return EnqueueError.draining }
+        // A full queue must not keep anyone from pulling a plug.
+        guard signals.count >= limits.unfinished + (request.priority == .stop ? 1000 : 0) else { return nil }
+        return JobFailure(
+            "limit.jobs", category: "limit", detail: "\(limits.unfinished) jobs are unfinished; no more are taken", isRetryable: true)
+    }
+
     // MARK: Taking over
 
     /// A user's stop or delete ends a job that needs attention on the same machine: its locks bind automatic work only.
     private func takeOver(_ job: Job) async {
         for lock in job.locks where lock.mode == .exclusive {
             guard let holder = locks.holder(of: lock.resource), let held = board[holder], held.state == .needsAttention,
-                running.insert(holder).inserted
+                ending.insert(holder).inserted
             else { continue }
             let ended = Self.superseded(held, by: job.id, job.kind, at: now())
             do {
@@ -80,7 +87,7 @@ extension JobEngine {
             } catch {
                 log.error("cannot supersede job", ["job": held.id.text, "error": "\(error)"])
             }
-            finished(holder)
+            leftEnding(holder)
         }
     }
 
@@ -120,8 +127,9 @@ extension JobEngine {
         }
         try await store.requestCancel(id, seq: job.seq + 1)
         board.update(id) { $0.cancelRequested = true }
-        if let latest = board[id], latest.attempt == 0 && !latest.state.endsWaits || latest.state == .needsAttention,
-            running.insert(id).inserted
+        if let latest = board[id],
+            latest.attempt == 0 && !latest.state.endsWaits && !running.contains(id) || latest.state == .needsAttention,
+            ending.insert(id).inserted
         {
             await endUnstarted(latest)
         }
@@ -145,9 +153,7 @@ extension JobEngine {
         } catch {
             log.error("cannot cancel job", ["job": job.id.text, "error": "\(error)"])
         }
-        await left(job.id)
         // If the database refused, the job runs, and ends as soon as it begins.
-        consider(job.id)
-        dispatch()
+        leftEnding(job.id)
     }
 }

@@ -5,7 +5,8 @@ extension JobEngine {
     /// Puts a job in line for its locks, and among the ready ones if nothing is in its way; else shows what it waits for.
     /// May be called at any time, and any number of times.
     func consider(_ id: JobID) {
-        guard isRecovered, let job = board[id], job.attempt == 0, job.state == .queued || job.state == .waiting, !running.contains(id)
+        guard isRecovered, let job = board[id], job.attempt == 0, job.state == .queued || job.state == .waiting,
+            !running.contains(id), !ending.contains(id)
         else { return }
         if let runAt = job.runAt, runAt > now() {
             // Not in line before its time: whoever comes meanwhile is not held up.
@@ -43,7 +44,7 @@ extension JobEngine {
     func dispatch() {
         guard !isDraining else { return }
         while let id = slots.next() {
-            guard let job = board[id], !running.contains(id), !job.state.endsWaits else {
+            guard let job = board[id], !running.contains(id), !ending.contains(id), !job.state.endsWaits else {
                 slots.free(id)
                 continue
             }
@@ -58,15 +59,18 @@ extension JobEngine {
         slots.free(id)
         let job = board[id]
         if let job, job.state.isTerminal { retire(job) }
-        finished(id)
+        running.remove(id)
         dispatch()
         if let job, job.state == .needsAttention { await letBeTakenOver(job) }
+        wakeIdle()
     }
 
-    /// Nobody runs or ends the job any more.
-    func finished(_ id: JobID) {
-        running.remove(id)
-        if running.isEmpty { wakeIdle() }
+    /// A request that was about to end the job has done so, or could not: then it goes on.
+    func leftEnding(_ id: JobID) {
+        ending.remove(id)
+        consider(id)
+        dispatch()
+        wakeIdle()
     }
 
     /// Lets go of a job that has ended: its locks go to who waits for them. Does nothing the second time.

@@ -28,8 +28,10 @@ package actor JobEngine {
     var reacquiring: [JobID: CheckedContinuation<Bool, Never>] = [:]
     /// Jobs that have a timer for their `runAt`.
     var timers: Set<JobID> = []
-    /// Jobs that are being run or ended right now.
+    /// Jobs that an attempt runs.
     var running: Set<JobID> = []
+    /// Jobs that never began or that need attention, and that a request ends right now.
+    var ending: Set<JobID> = []
     var isRecovered = false
     private(set) var isDraining = false
     private(set) var isDead = false
@@ -90,10 +92,10 @@ package actor JobEngine {
     /// What still runs then goes on until the process ends; either way no job counts this as a death.
     package func drain(limit: Duration = .seconds(20)) async {
         stopTaking()
-        if !running.isEmpty {
+        if !running.isEmpty || !ending.isEmpty {
             let timer = Task {
                 try? await clock.sleep(for: limit)
-                wakeIdle()
+                resumeIdle()
             }
             await withCheckedContinuation { idle.append($0) }
             timer.cancel()
@@ -114,6 +116,11 @@ package actor JobEngine {
     }
 
     func wakeIdle() {
+        guard running.isEmpty, ending.isEmpty else { return }
+        resumeIdle()
+    }
+
+    private func resumeIdle() {
         for waiter in idle { waiter.resume() }
         idle.removeAll()
     }

@@ -1,12 +1,12 @@
 /// Counts running jobs against the limits and keeps those that are ready and have no slot, by host and priority.
 ///
-/// A higher class goes first, but ageing bounds how many later jobs may overtake one that waits: 200 for bulk work, 1000
-/// for maintenance.
+/// A higher class goes first, but ageing bounds how many later jobs may overtake one that waits: below 200 for bulk work,
+/// below 1000 for maintenance.
 struct Slots: Sendable {
     private struct Entry {
         let job: JobID
-        /// The lowest goes first.
-        let rank: Int
+        /// The lowest goes first; of two equal ones, that which came first.
+        let rank: (Int, Int)
     }
     private typealias Line = [JobPriority: [Entry]]
 
@@ -27,7 +27,7 @@ struct Slots: Sendable {
         guard running[job.id] == nil, queued.insert(job.id).inserted else { return }
         arrivals += 1
         lines[job.host ?? "", default: [:]][job.priority, default: []].append(
-            Entry(job: job.id, rank: arrivals + Self.handicap(job.priority)))
+            Entry(job: job.id, rank: (arrivals + Self.handicap(job.priority), arrivals)))
     }
 
     private static func handicap(_ priority: JobPriority) -> Int {
@@ -49,7 +49,7 @@ struct Slots: Sendable {
         var best: (entry: Entry, host: String, priority: JobPriority)?
         for (host, line) in lines {
             for (priority, entries) in line where hasRoom(host, priority) {
-                guard let entry = entries.first, entry.rank < best?.entry.rank ?? .max else { continue }
+                guard let entry = entries.first, best.map({ entry.rank < $0.entry.rank }) ?? true else { continue }
                 best = (entry, host, priority)
             }
         }

@@ -1,4 +1,5 @@
 internal import CLibvirt
+internal import Glibc
 internal import Platform
 internal import Synchronization
 
@@ -15,6 +16,8 @@ enum LibvirtEventLoop {
             guard !isStarted else { return }
             guard virInitialize() == 0 else { throw LibvirtError.last("virInitialize") }
             virSetErrorFunc(nil, ignoreError)
+            // libvirt writes to sockets that its peer may have closed; the signal's default would end the process.
+            signal(SIGPIPE, SIG_IGN)
             XMLDocument.initialiseLibrary()
             guard virEventRegisterDefaultImpl() == 0 else { throw LibvirtError.last("virEventRegisterDefaultImpl") }
             try PosixThread.start(name: "lv-events") {

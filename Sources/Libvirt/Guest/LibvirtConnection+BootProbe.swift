@@ -44,25 +44,32 @@ extension LibvirtConnection {
 
     /// In a task of its own: a cancelled one would not begin it.
     private func end(_ domain: DomainHandle, _ lease: ConnectionLease) async throws(HypervisorError) {
-        let result = await Task.detached { [long] in
-            await Result { () async throws(HypervisorError) in
-                try await long.perform("virDomainDestroy", { lease }) { _ in
-                    do {
-                        try domain.status("virDomainDestroy") { virDomainDestroy($0) }
-                    } catch where try Self.isGone(domain) {
-                        return
-                    }
-                }
+        let lane = long
+        let failure = await Task.detached { () async -> HypervisorError? in
+            do throws(HypervisorError) {
+                try await lane.perform("virDomainDestroy", { lease }) { (_: ConnectionLease) in try Self.destroy(domain) }
+                return nil
+            } catch {
+                return error
             }
         }.value
-        if case .failure = result { lease.discard() }
-        try result.get()
+        guard let failure else { return }
+        lease.discard()
+        throw failure
+    }
+
+    private static func destroy(_ domain: DomainHandle) throws(LibvirtError) {
+        do {
+            try domain.status("virDomainDestroy") { virDomainDestroy($0) }
+        } catch {
+            if try !isGone(domain) { throw error }
+        }
     }
 
     private static func isGone(_ domain: DomainHandle) throws(LibvirtError) -> Bool {
         do {
             return try domain.status("virDomainIsActive") { virDomainIsActive($0) } == 0
-        } catch where HypervisorError(error).code == .machineNotFound {
+        } catch  where HypervisorError(error).code == .machineNotFound {
             return true
         }
     }

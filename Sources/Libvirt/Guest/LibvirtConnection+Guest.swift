@@ -68,7 +68,7 @@ extension LibvirtObject where Kind == DomainKind {
     func setAgentPatience(_ seconds: Int32) throws(LibvirtError) {
         do {
             try status("virDomainAgentSetResponseTimeout") { virDomainAgentSetResponseTimeout($0, seconds, 0) }
-        } catch where error.code == 3 {
+        } catch  where error.code == 3 {
             return
         }
     }

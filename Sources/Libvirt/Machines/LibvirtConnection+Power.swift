@@ -68,7 +68,7 @@ extension LibvirtConnection {
                     try domain.setAgentPatience(seconds)
                     try domain.status(function) { call($0, byAgent) }
                 }
-            } catch where error.code == .agentUnavailable || error.code == .unsupported {
+            } catch  where error.code == .agentUnavailable || error.code == .unsupported {
                 log.debug("agent did not take the request; pressing the button", ["machine": id, "error": error.message])
             }
         }

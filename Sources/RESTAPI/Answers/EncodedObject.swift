@@ -62,7 +62,10 @@ final class EncodedObject: Sendable {
     func text(_ name: String) -> String? {
         guard let raw = raw(name), let first = raw.first else { return nil }
         switch first {
-        case UInt8(ascii: "\""): return value(name)?.stringValue
+        case UInt8(ascii: "\""):
+            // Most strings hold no escapes: then the text is what stands between the quotes.
+            if raw.contains(UInt8(ascii: "\\")) { return value(name)?.stringValue }
+            return String(decoding: raw.dropFirst().dropLast(), as: UTF8.self)
         case UInt8(ascii: "{"), UInt8(ascii: "["): return nil
         case UInt8(ascii: "n"): return ""
         default: return String(decoding: raw, as: UTF8.self)

@@ -59,11 +59,7 @@ struct ChangeRunner: Sendable {
     func result(of job: Job) async throws -> HTTPResponse {
         switch job.state {
         case .queued, .waiting, .running: return Answer.accepted(job)
-        case .failed, .cancelled: throw Self.failure(job)
-        case .needsAttention:
-            var refusal = Self.failure(job)
-            refusal.error.category = .attention
-            throw refusal
+        case .failed, .cancelled, .needsAttention: throw Self.failure(job)
         case .succeeded: break
         }
         let header: HTTPFields = ["Job": job.id.text]
@@ -79,7 +75,8 @@ struct ChangeRunner: Sendable {
         return Answer.bytes(object.line, Answer.json, status: isMade ? 201 : 200, fields: fields)
     }
 
-    private static func failure(_ job: Job) -> Refusal {
+    /// The problem that a job which did not succeed is for whoever waited.
+    static func failure(_ job: Job) -> Refusal {
         let cause =
             job.failure
             ?? JobFailure(
@@ -87,6 +84,8 @@ struct ChangeRunner: Sendable {
                 category: job.state == .needsAttention ? "attention" : "internal",
                 detail: "the job ended as '\(job.state.rawValue)' without a reason")
         var error = ServiceError(cause, job: job.id)
+        // Whatever stopped it: now an operator has to look.
+        if job.state == .needsAttention { error.category = .attention }
         error.hints.append("GET \(Answer.path(job.id)) and \(Answer.path(job.id))/log tell what was done")
         return Refusal(error)
     }

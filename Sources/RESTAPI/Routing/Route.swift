@@ -21,6 +21,8 @@ package struct Route: Sendable {
     package let access: Access
     package let parameters: [QueryParameter]
     let action: Action
+    /// Its place in the list of all, for figures.
+    var number = 0
 
     /// As written in the document: `/v1/vms/{vm}`.
     package var path: String { pattern.text }

@@ -11,15 +11,14 @@ final class RequestFigures: Sendable {
     }
 
     private let metrics: Metrics
-    private let series: [String: Series]
+    /// By the route's number.
+    private let series: [Series]
     private let unmatched: Series
     private let protocolErrors: Counter
 
     init(_ metrics: Metrics, _ routes: [Route]) {
         self.metrics = metrics
-        var series: [String: Series] = [:]
-        for route in routes { series[Self.key(route)] = Series(Self.histogram(metrics, route.path, route.method.rawValue)) }
-        self.series = series
+        series = routes.map { Series(Self.histogram(metrics, $0.path, $0.method.rawValue)) }
         unmatched = Series(Self.histogram(metrics, "none", "none"))
         protocolErrors = metrics.counter(
             "gantry_http_protocol_errors_total", help: "Requests refused by the HTTP server itself.")
@@ -29,7 +28,7 @@ final class RequestFigures: Sendable {
 
     /// - Parameter route: nil for a path or method that is not there.
     func count(_ route: Route?, _ status: Int, _ time: Duration) {
-        let series = route.flatMap { self.series[Self.key($0)] } ?? unmatched
+        let series = route.flatMap { self.series.indices.contains($0.number) ? self.series[$0.number] : nil } ?? unmatched
         series.histogram.observe(time)
         let counter = series.counters.withLock { counters in
             if let counter = counters[status] { return counter }
@@ -41,8 +40,6 @@ final class RequestFigures: Sendable {
         }
         counter.add()
     }
-
-    private static func key(_ route: Route) -> String { "\(route.method) \(route.path)" }
 
     private static func histogram(_ metrics: Metrics, _ route: String, _ method: String) -> Histogram {
         metrics.histogram(

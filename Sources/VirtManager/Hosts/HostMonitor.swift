@@ -17,6 +17,7 @@ package final class HostMonitor: Sendable {
 
     private let host: ManagedHost
     private let installation: String
+    private let tried: AcceleratorStore
     private let log: Log
     private let clock: any Clock<Duration>
     private let dirt = Mutex(Dirt())
@@ -25,9 +26,12 @@ package final class HostMonitor: Sendable {
     /// Everything is listed anew this often, whatever events said.
     private static let relistInterval = Duration.seconds(30)
 
-    package init(host: ManagedHost, installation: String, log: Log, clock: any Clock<Duration> = ContinuousClock()) {
+    package init(
+        host: ManagedHost, installation: String, tried: AcceleratorStore, log: Log, clock: any Clock<Duration> = ContinuousClock()
+    ) {
         self.host = host
         self.installation = installation
+        self.tried = tried
         self.log = log.with(["host": host.name])
         self.clock = clock
         (wakeUp, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
@@ -116,8 +120,23 @@ package final class HostMonitor: Sendable {
     }
 
     private func probe(_ facts: HostFacts) async {
-        let probe = AcceleratorProbe(host: host, installation: installation, log: log)
-        host.learn(accelerators: await probe.run(facts))
+        do {
+            if let known = try tried.proven(on: host.name, facts) {
+                host.learn(accelerators: known.accelerators)
+                if known.isFresh { return }
+            }
+        } catch {
+            log.warning("cannot read what the host booted with", ["error": "\(error)"])
+        }
+        let proven = await AcceleratorProbe(host: host, installation: installation, log: log).run(facts)
+        host.learn(accelerators: proven)
+        // Nothing at all is not worth keeping: the next start tries again.
+        guard !proven.isEmpty, !Task.isCancelled else { return }
+        do {
+            try await tried.write(proven, on: host.name, facts)
+        } catch {
+            log.warning("cannot keep what the host booted with", ["error": "\(error)"])
+        }
     }
 
     // MARK: Following

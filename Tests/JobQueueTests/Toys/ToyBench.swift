@@ -57,7 +57,7 @@ final class ToyBench: Sendable {
 
         /// The job when `isDue` says so.
         func when(_ job: Job, _ location: SourceLocation = #_sourceLocation, _ isDue: (Job) -> Bool) async throws -> Job {
-            var seen = try #require(engine.board[job.id], sourceLocation: location)
+            var seen = try #require(try await engine.wait(job.id, after: .min, limit: .seconds(30)), sourceLocation: location)
             while !isDue(seen) {
                 try #require(!seen.state.endsWaits, "ended: \(seen)", sourceLocation: location)
                 let next = try #require(await engine.board.wait(job.id, after: seen.seq, limit: .seconds(30)), sourceLocation: location)
@@ -117,7 +117,8 @@ final class ToyBench: Sendable {
     ) -> JobEngine {
         JobEngine(
             store: JobStore(database), kinds: kinds ?? world.kinds, log: .discarded, limits: limits, clock: clock, failPoint: failPoint,
-            retention: retention, now: { [self] in wallClock.withLock { $0 } }, jobEnded: { [self] job in ended.withLock { $0.append(job) } })
+            retention: retention, now: { [self] in wallClock.withLock { $0 } },
+            jobEnded: { [self] job in ended.withLock { $0.append(job) } })
     }
 
     func live(

@@ -44,7 +44,10 @@ extension ToyWorld {
     /// Two things and a third, one after the other.
     var building: ToyKind {
         ToyKind(name: "toy.build") { [self] name in
-            [making("disk", "disk-\(name)"), making("define", "define-\(name)", isPointOfNoReturn: true), making("start", "start-\(name)", .ensure)]
+            [
+                making("disk", "disk-\(name)"), making("define", "define-\(name)", isPointOfNoReturn: true),
+                making("start", "start-\(name)", .ensure),
+            ]
         }
     }
 

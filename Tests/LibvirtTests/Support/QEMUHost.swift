@@ -104,3 +104,6 @@ enum QEMUHost {
         try await retry(while: .agentUnavailable, within: .seconds(60)) { try await host.pingAgent(id) }
     }
 }
+
+/// One after the other: they share the host, and some of them stop its daemon.
+@Suite(.serialized, .enabled(if: QEMUHost.uri != nil)) struct OnQEMU {}

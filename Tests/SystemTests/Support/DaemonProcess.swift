@@ -25,9 +25,7 @@ final class DaemonProcess: Sendable {
     /// Beside the test bundle, or where `GANTRYD` says.
     static let executable: String = {
         if let path = ProcessInfo.processInfo.environment["GANTRYD"] { return path }
-        var buffer = [UInt8](repeating: 0, count: 4096)
-        let count = buffer.withUnsafeMutableBytes { readlink("/proc/self/exe", $0.baseAddress, $0.count) }
-        let path = String(decoding: buffer.prefix(max(0, count)), as: UTF8.self)
+        let path = (try? FileManager.default.destinationOfSymbolicLink(atPath: "/proc/self/exe")) ?? ""
         return URL(filePath: path).deletingLastPathComponent().appending(path: "gantryd").path
     }()
 

@@ -98,7 +98,10 @@ final class ManagerBench: Sendable {
             await database.close()
         }
 
-        /// Waits until the task of this life has ended by itself, or `other` says enough.
+        /// Returns when this life has ended by itself.
+        func ended() async throws { try await task.value }
+
+        /// Whether nothing runs, waits or holds anything, in memory and on disk.
         func isIdle() async throws -> Bool {
             let isIdle = await manager.engine.isIdle
             let (locks, reservations) = try manager.engine.store.leftovers()

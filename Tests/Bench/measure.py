@@ -1,0 +1,287 @@
+"""Measures one gantryd and appends the figures to the history; started by `run`."""
+import argparse
+import datetime
+import json
+import os
+import platform
+import socket
+import statistics
+import sys
+import time
+
+import load
+from libvirt_calls import Domain
+from servers import Daemon, Nginx, call, memory_mib, SERVER_CORE
+
+MACHINES = 1000
+IDLE_CONNECTIONS = 5000
+ROUND_SECONDS = 3
+
+
+def say(text):
+    print(text, flush=True)
+
+
+def wait_until(what, seconds, condition):
+    end = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > end:
+            raise RuntimeError(f"not within {seconds} s: {what}")
+        time.sleep(0.02)
+
+
+def unfinished(connection):
+    return json.loads(call(connection, "GET", "/v1/jobs?state=queued,waiting,running&limit=1")[1])["items"]
+
+
+def start_times(options):
+    """Exec to first 200, ten times; and the resident memory two seconds later with nothing to do."""
+    times = []
+    for _ in range(10):
+        daemon = Daemon(options.daemon, options.scratch)
+        try:
+            times.append(daemon.start())
+        finally:
+            daemon.stop()
+    return {"p50_ms": round(statistics.median(times) * 1000, 1), "max_ms": round(max(times) * 1000, 1)}
+
+
+def enqueues(daemon, options):
+    """POST /v1/vms until it is durably a job (202), while earlier ones run; makes the machines for what follows."""
+    floor = load.fdatasync_rate(options.scratch)
+    bodies = [{"name": f"bench-{n:04}", "memory": "16MiB", "disks": [], "nics": []} for n in range(MACHINES)]
+    requests = [("POST", "/v1/vms", body, (202,)) for body in bodies]
+    result = {"fdatasync_per_s_before": floor}
+    begin = time.monotonic()
+    for clients, part in ((1, requests[:200]), (64, requests[200:])):
+        seconds, times = load.spread(daemon, clients, part)
+        result[f"clients_{clients}"] = {"per_s": round(len(part) / seconds), **{f"{k}_ms": v for k, v in load.milliseconds(times).items()}}
+        say(f"  {clients:2} clients: {len(part) / seconds:6.0f} a second")
+    connection = daemon.connection()
+    wait_until("all creates done", 90, lambda: not unfinished(connection))
+    result["creates_done_per_s"] = round(MACHINES / (time.monotonic() - begin))
+    failed = json.loads(call(connection, "GET", "/v1/jobs?state=failed,cancelled,needs_attention&limit=1")[1])["items"]
+    if failed:
+        raise RuntimeError(f"a create failed: {failed[0]['error']}")
+    result["fdatasync_per_s_after"] = load.fdatasync_rate(options.scratch)
+    floor = (floor + result["fdatasync_per_s_after"]) / 2
+    for clients in (1, 64):
+        result[f"clients_{clients}"]["ratio"] = round(result[f"clients_{clients}"]["per_s"] / floor, 2)
+    return result
+
+
+def reads(daemon, options):
+    """GET against nginx with the same bytes: rounds by turns, the floor first and last, best of each against best."""
+    connection = daemon.connection()
+    os.system(f"taskset -a -c -p {SERVER_CORE} {daemon.pid} > /dev/null")
+    pages = {path: call(connection, "GET", path)[1] for path in ("/v1/vms", "/v1/vms/bench-0500")}
+    count = len(json.loads(pages["/v1/vms"])["items"])
+    if count < MACHINES:
+        raise RuntimeError(f"the list has {count} machines")
+    nginx = Nginx(options.scratch, pages)
+    result = {}
+    try:
+        for path, name in (("/v1/vms/bench-0500", "get_vm"), ("/v1/vms", "list_vms")):
+            floors, ours = [], []
+            for turn in range(5):
+                port, pid, rounds = (nginx.port, nginx.worker, floors) if turn % 2 == 0 else (daemon.port, daemon.pid, ours)
+                rounds.append(load.wrk(f"http://127.0.0.1:{port}{path}", pid, ROUND_SECONDS, daemon.token))
+            best, floor = max(ours, key=lambda r: r["rps"]), max(floors, key=lambda r: r["rps"])
+            result[name] = {
+                "bytes": len(pages[path]), "ratio": round(best["rps"] / floor["rps"], 2), "rps": round(best["rps"]),
+                "nginx_rps": round(floor["rps"]), "nginx_rps_first": round(floors[0]["rps"]), "nginx_rps_last": round(floors[-1]["rps"]),
+                "p99_ms": min(r["p99_ms"] for r in ours), "nginx_p99_ms": min(r["p99_ms"] for r in floors),
+                "cpu_us": min(r["cpu_us"] for r in ours), "nginx_cpu_us": min(r["cpu_us"] for r in floors),
+            }
+            say(f"  {name}: {result[name]['rps']} a second, nginx {result[name]['nginx_rps']}: ratio {result[name]['ratio']}")
+    finally:
+        nginx.stop()
+        os.system(f"taskset -a -c -p 0-{os.cpu_count() - 1} {daemon.pid} > /dev/null")
+    return result
+
+
+def job_overhead(daemon, name, domain, rounds):
+    """pause and resume as waited jobs, by turns with the bare calls on the same kind of domain."""
+    connection = daemon.connection()
+    call(connection, "POST", f"/v1/vms/{name}/start?wait=60s")
+    jobs, bare, request = [], [], []
+
+    def timed(times, deed, *arguments):
+        begin = time.monotonic()
+        deed(*arguments)
+        times.append(time.monotonic() - begin)
+
+    for turn in range(rounds + 5):
+        for action, direct in (("pause", domain.suspend), ("resume", domain.resume)):
+            timed(jobs, call, connection, "POST", f"/v1/vms/{name}/{action}?wait=30s", None, (200,))
+            timed(bare, direct)
+            timed(request, call, connection, "GET", f"/v1/vms/{name}?fields=state")
+        if turn == 4:
+            # the first rounds warm both up
+            jobs.clear(), bare.clear(), request.clear()
+    job, floor = load.milliseconds(jobs), load.milliseconds(bare)
+    return {
+        "job_ms": job, "libvirt_ms": floor, "get_ms": load.milliseconds(request),
+        "more_ms": {key: round(job[key] - floor[key], 3) for key in job},
+    }
+
+
+def visible(daemon, name, domain, rounds):
+    """Another client's pause and resume until GET shows them, from the return of the call and from its beginning."""
+    connection = daemon.connection()
+    after, whole = [], []
+    for _ in range(rounds):
+        for deed, state in ((domain.suspend, b'"state":"paused"'), (domain.resume, b'"state":"running"')):
+            begin = time.monotonic()
+            deed()
+            returned = time.monotonic()
+            while state not in call(connection, "GET", f"/v1/vms/{name}")[1]:
+                if time.monotonic() - returned > 5:
+                    raise RuntimeError(f"{state} is not visible after 5 s")
+            seen = time.monotonic()
+            after.append(seen - returned)
+            whole.append(seen - begin)
+            # events of the last change must not be taken for this one's
+            time.sleep(0.005)
+    return {"after_call_ms": load.milliseconds(after), "from_begin_ms": load.milliseconds(whole)}
+
+
+def idle_connections(daemon):
+    """Resident memory that open keep-alive connections cost, each after one request."""
+    time.sleep(1)
+    before = memory_mib(daemon.pid)
+    sockets = []
+    try:
+        for _ in range(IDLE_CONNECTIONS):
+            connection = socket.create_connection(("127.0.0.1", daemon.port), timeout=10)
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            sockets.append(connection)
+            if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
+                raise RuntimeError("a connection was not served")
+        time.sleep(1)
+        after = memory_mib(daemon.pid)
+        # all of them still work
+        for connection in sockets[:: IDLE_CONNECTIONS // 50]:
+            connection.sendall(b"GET /healthz HTTP/1.1\r\nHost: localhost\r\n\r\n")
+            if not connection.recv(4096).startswith(b"HTTP/1.1 200"):
+                raise RuntimeError("an idle connection does not answer")
+    finally:
+        for connection in sockets:
+            connection.close()
+    return {"count": IDLE_CONNECTIONS, "rss_mib_before": before, "rss_mib": after, "kib_each": round((after - before) * 1024 / IDLE_CONNECTIONS, 2)}
+
+
+def in_the_sandbox(options, figures):
+    daemon = Daemon(options.daemon, options.scratch)
+    try:
+        daemon.start()
+        daemon.wait_ready()
+        time.sleep(2)
+        figures["idle_rss_mib"] = {"vms_0": memory_mib(daemon.pid), "vms_0_anonymous": memory_mib(daemon.pid, "RssAnon")}
+        say("durable enqueues ...")
+        figures["enqueue"] = enqueues(daemon, options)
+        time.sleep(2)
+        figures["idle_rss_mib"].update(vms_1000=memory_mib(daemon.pid), vms_1000_anonymous=memory_mib(daemon.pid, "RssAnon"))
+        say("reads against nginx ...")
+        figures["reads"] = reads(daemon, options)
+        figures["idle_rss_mib"]["after_reads"] = memory_mib(daemon.pid)
+        say("a job around a call of the test driver ...")
+        domain = Domain("test:///default", "test")
+        figures["job_test_driver"] = job_overhead(daemon, "bench-0001", domain, 300)
+        domain.close()
+        say(f"{IDLE_CONNECTIONS} idle connections ...")
+        figures["idle_connections"] = idle_connections(daemon)
+    finally:
+        daemon.stop()
+
+
+def on_a_real_host(options, figures):
+    daemon = Daemon(options.daemon, options.scratch, options.uri)
+    name = f"bench-{os.getpid()}"
+    try:
+        daemon.start()
+        connection = daemon.connection()
+        # a libvirtd that was just started first looks at its QEMU, for seconds
+        wait_until("the host is online", 60, lambda: b'"online"' in call(connection, "GET", "/v1/hosts/local?fields=state", None, (200, 503))[1])
+        body = {"name": name, "memory": "32MiB", "disks": [], "nics": [], "start": True}
+        try:
+            call(connection, "POST", "/v1/vms?wait=2m", body, (201,))
+            domain = Domain(options.uri, name)
+            say("someone else's change until it shows ...")
+            figures["change_visible"] = visible(daemon, name, domain, 150)
+            say("a job around a call of QEMU's driver ...")
+            figures["job_qemu"] = job_overhead(daemon, name, domain_pair(daemon, connection, options, name), 100)
+            domain.close()
+        finally:
+            for made in (name, name + "-bare"):
+                call(daemon.connection(), "DELETE", f"/v1/vms/{made}?missing=ok&wait=60s", None, (204,))
+    finally:
+        daemon.stop()
+
+
+def domain_pair(daemon, connection, options, name):
+    """A second machine like the first, for the bare calls."""
+    body = {"name": name + "-bare", "memory": "32MiB", "disks": [], "nics": [], "start": True}
+    call(connection, "POST", "/v1/vms?wait=2m", body, (201,))
+    return Domain(options.uri, name + "-bare")
+
+
+def machine_facts(scratch):
+    facts = {"cpus": os.cpu_count(), "kernel": platform.release(), "load_before": round(os.getloadavg()[0], 2)}
+    with open("/proc/cpuinfo") as file:
+        facts["cpu"] = next((line.split(":", 1)[1].strip() for line in file if line.startswith("model name")), "unknown")
+    with open("/proc/meminfo") as file:
+        facts["memory_mib"] = int(file.readline().split()[1]) // 1024
+    device = os.stat(scratch).st_dev
+    with open("/proc/self/mountinfo") as file:
+        for line in file:
+            fields = line.split()
+            if fields[2] == f"{os.major(device)}:{os.minor(device)}":
+                facts["file_system"] = fields[fields.index("-") + 1]
+    return facts
+
+
+def verdicts(figures):
+    reads_, memory = figures["reads"], figures["idle_rss_mib"]
+    rows = [
+        ("GET /v1/vms (1,000), rps against nginx", reads_["list_vms"]["ratio"], ">=", 1.0, ""),
+        ("GET /v1/vms/{vm}, rps against nginx", reads_["get_vm"]["ratio"], ">=", 1.0, ""),
+        ("job more than its call, test driver, p99", figures["job_test_driver"]["more_ms"]["p99"], "<=", 5, "ms"),
+        ("job more than its call, QEMU, p99", figures["job_qemu"]["more_ms"]["p99"], "<=", 5, "ms"),
+        ("change by another client visible, p99", figures["change_visible"]["after_call_ms"]["p99"], "<=", 50, "ms"),
+        ("start to first 200, median", figures["start"]["p50_ms"], "<=", 50, "ms"),
+        ("idle memory, no machines", memory["vms_0"], "<=", 20, "MiB"),
+        ("idle memory, 1,000 machines", memory["vms_1000"], "<=", 40, "MiB"),
+        ("enqueues, 1 client, against fdatasync", figures["enqueue"]["clients_1"]["ratio"], "", None, ""),
+        ("enqueues, 64 clients, against fdatasync", figures["enqueue"]["clients_64"]["ratio"], "", None, ""),
+        (f"{IDLE_CONNECTIONS} idle connections, each", figures["idle_connections"]["kib_each"], "", None, "KiB"),
+    ]
+    for what, value, sign, aim, unit in rows:
+        met = "" if aim is None else "met" if (value >= aim if sign == ">=" else value <= aim) else "MISSED"
+        say(f"  {what:44} {value:>9} {unit:4} {'aim ' + sign + ' ' + str(aim) if aim is not None else '':12} {met}")
+
+
+def main():
+    parser = argparse.ArgumentParser()
+    for name in ("daemon", "scratch", "uri", "commit", "history"):
+        parser.add_argument("--" + name, required=True)
+    options = parser.parse_args()
+    begin = time.monotonic()
+    figures = {
+        "date": datetime.datetime.now(datetime.timezone.utc).strftime("%Y-%m-%dT%H:%M:%SZ"), "commit": options.commit,
+        "machine": machine_facts(options.scratch),
+    }
+    say("start to first 200 ...")
+    figures["start"] = start_times(options)
+    in_the_sandbox(options, figures)
+    on_a_real_host(options, figures)
+    figures["seconds"] = round(time.monotonic() - begin)
+    figures["machine"]["load_after"] = round(os.getloadavg()[0], 2)
+    with open(options.history, "a") as file:
+        file.write(json.dumps(figures) + "\n")
+    say(json.dumps({key: value for key, value in figures.items() if key != "machine"}, indent=1))
+    verdicts(figures)
+    say(f"bench: {figures['seconds']} s; added to {options.history}")
+
+
+sys.exit(main())

@@ -1,0 +1,91 @@
+import Foundation
+import Glibc
+import JSON
+import JobQueue
+import TestSupport
+import Testing
+
+/// Runs the crash cells of one kind against the real daemon and host.
+struct CellBench {
+    let kind: CellKind
+    let daemon: DaemonProcess
+    let host: LabHost
+
+    /// The kind's steps, as a job without any injury shows them.
+    func steps() async throws -> [String] {
+        try await kind.prepare(daemon)
+        let key = "plain-\(kind.name)"
+        let answer = try await kind.request(daemon, key)
+        try #require(answer.isSuccess, "\(kind.name): \(answer)")
+        let job = try await job(key)
+        #expect(job["kind"]?.stringValue == kind.name)
+        #expect(try await CellWorld.look(at: host) == kind.done, "\(kind.name) without injury")
+        #expect(try await kind.check(daemon, key) == nil)
+        return (job["progress"]?["steps"]?.arrayValue ?? []).compactMap { $0["name"]?.stringValue }
+    }
+
+    /// Every step with every place for a kill, and the place after the act for an error and a cancel.
+    func cells(_ steps: [String]) -> [CrashCell] {
+        steps.flatMap { step in
+            FailPoint.allCases.map { CrashCell(site: FailPointSite(kind: kind.name, step: step, point: $0), injury: .death) }
+                + [CrashInjury.error, .cancel].map { CrashCell(site: FailPointSite(kind: kind.name, step: step, point: .afterAct), injury: $0) }
+        }
+    }
+
+    func run(_ cell: CrashCell) async throws -> CrashCellOutcome {
+        var outcome = CrashCellOutcome(cell)
+        let key = "\(cell.injury.rawValue)-\(cell.site.description.replacing("/", with: "-"))"
+        try await kind.prepare(daemon)
+        try daemon.arm("\(cell.site)=\(Self.deeds[cell.injury] ?? "")")
+        let first = try await inject(cell, key)
+        if !daemon.hasFired {
+            outcome.problems.append("the job never came by this place")
+            daemon.disarm()
+        }
+        // The same request again is the same job, whatever happened.
+        let last = cell.injury == .death ? try await kind.request(daemon, key) : first
+        let job = try await job(key)
+        outcome.state = job["state"]?.stringValue.flatMap(JobState.init(rawValue:))
+        outcome.attempts = Int(job["attempt"]?.integerValue ?? 0)
+        if let told = first?["id"]?.stringValue, first?["type"] == "job", told != job["id"]?.stringValue {
+            outcome.problems.append("was job \(told), is job \(job["id"]?.stringValue ?? "")")
+        }
+        outcome.problems += try await problems(cell, key, job, last)
+        return outcome
+    }
+
+    private static let deeds: [CrashInjury: String] = [.death: "kill", .error: "error", .cancel: "cancel"]
+
+    /// Sends the request; for a death it answers what the daemon could still say, and starts it again.
+    private func inject(_ cell: CrashCell, _ key: String) async throws -> HTTPAnswer? {
+        guard cell.injury == .death else { return try await kind.request(daemon, key) }
+        let request = Task { try? await kind.request(daemon, key) }
+        let end = ContinuousClock.now + .seconds(20)
+        while daemon.isRunning, daemon.hasFired || ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(2)) }
+        if daemon.isRunning { return await request.value }
+        let answer = await request.value
+        try await daemon.start()
+        return answer
+    }
+
+    private func job(_ key: String) async throws -> JSONValue {
+        let jobs = try await daemon.get("/v1/jobs?key=\(key)").require(200).items
+        try #require(jobs.count == 1, "\(jobs.count) jobs with the key \(key)")
+        return try await daemon.job(try #require(jobs[0]["id"]?.stringValue), wait: "40s").json
+    }
+
+    private func problems(_ cell: CrashCell, _ key: String, _ job: JSONValue, _ last: HTTPAnswer?) async throws -> [String] {
+        guard job["done"] == true, let state = job["state"]?.stringValue else { return ["the job did not end: \(job.text)"] }
+        var problems: [String] = []
+        let isLost = cell.injury == .death && kind.lostAt(cell.site.description)
+        let allowed = isLost ? ["failed"] : cell.injury == .cancel ? ["cancelled", "succeeded"] : ["succeeded"]
+        if !allowed.contains(state) { problems.append("ended \(state) instead of \(allowed): \(job["error"]?.text ?? "")") }
+        if let last, last.isSuccess != (state == "succeeded") { problems.append("ended \(state), but the answer is \(last)") }
+        let world = try await CellWorld.look(at: host)
+        // A machine that was there may have been brought to its new state when waiting for it was cancelled.
+        let isRight = state == "succeeded" ? world == kind.done : world == kind.undone || state == "cancelled" && kind.undone.machine != nil && world == kind.done
+        if !isRight { problems.append("after \(state) the host has \(world)") }
+        if state == "succeeded", let wrong = try await kind.check(daemon, key) { problems.append(wrong) }
+        return problems
+    }
+}
