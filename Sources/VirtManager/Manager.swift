@@ -30,7 +30,8 @@ package final class Manager: Sendable {
     }
 
     package init(
-        installation: String, database: Database, hosts connections: [(HostSettings, any HostConnection)], log: Log, options: Options = Options()
+        installation: String, database: Database, hosts connections: [(HostSettings, any HostConnection)], log: Log,
+        options: Options = Options()
     ) {
         self.installation = installation
         let fleet = Fleet(installation: installation, hosts: connections.map(\.0))
@@ -41,7 +42,8 @@ package final class Manager: Sendable {
         let inbox = UploadInbox()
         let kinds = Self.kinds(world, volumes, inbox)
         engine = JobEngine(
-            store: JobStore(database), kinds: kinds, log: log.named("jobs"), limits: options.limits, retry: options.retry, clock: options.clock,
+            store: JobStore(database), kinds: kinds, log: log.named("jobs"), limits: options.limits, retry: options.retry,
+            clock: options.clock,
             failPoint: options.failPoint)
         engine.board.observe { [fleet] in fleet.follow($0) }
         let desk = JobDesk(engine: engine)

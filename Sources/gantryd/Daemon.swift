@@ -43,7 +43,8 @@ final class Daemon: Sendable {
             options: Self.options(configuration, failPoint))
         failPoint.use(manager.engine)
         handler = APIHandler(
-            manager: manager, authentication: try Self.authentication(configuration, state), version: Version.current, metrics: metrics, log: log)
+            manager: manager, authentication: try Self.authentication(configuration, state), version: Version.current, metrics: metrics,
+            log: log)
         loop = try EventLoop(name: "gantry-http")
         server = HTTPServer(
             loop: loop, handler: handler, limits: Self.httpLimits(configuration), allowedHosts: Set(configuration.listen.allowedHosts),
@@ -103,7 +104,8 @@ final class Daemon: Sendable {
     func run() async throws {
         let addresses = try await listen()
         notifier.ready(status: "serving on \(addresses.joined(separator: ", "))")
-        log.notice("ready", ["version": Version.current, "addresses": addresses.joined(separator: " "), "installation": manager.installation])
+        log.notice(
+            "ready", ["version": Version.current, "addresses": addresses.joined(separator: " "), "installation": manager.installation])
         try await withThrowingTaskGroup(of: Void.self) { group in
             group.addTask { [manager] in try await manager.run() }
             group.addTask { await self.feedWatchdog() }
@@ -131,7 +133,8 @@ final class Daemon: Sendable {
             addresses.append("unix:\(unix.path)")
         }
         for address in listen.tcp {
-            guard case .tcp(let host, let port) = try await server.listen(on: .tcp(address: address.address, port: Int(address.port))) else {
+            guard case .tcp(let host, let port) = try await server.listen(on: .tcp(address: address.address, port: Int(address.port)))
+            else {
                 continue
             }
             addresses.append("http://\(host.contains(":") ? "[\(host)]" : host):\(port)")

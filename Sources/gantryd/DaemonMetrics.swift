@@ -11,7 +11,9 @@ enum DaemonMetrics {
         metrics.gauge("gantry_build_info", help: "The running version.") { [Metrics.Sample(1, labels: ["version": Version.current])] }
         metrics.gauge("gantry_jobs", help: "Unfinished jobs by state.") {
             let counts = manager.engine.counts
-            return JobState.allCases.filter { !$0.isTerminal }.map { Metrics.Sample(Double(counts[$0] ?? 0), labels: ["state": $0.rawValue]) }
+            return JobState.allCases.filter { !$0.isTerminal }.map {
+                Metrics.Sample(Double(counts[$0] ?? 0), labels: ["state": $0.rawValue])
+            }
         }
         metrics.gauge("gantry_host_up", help: "Whether a host is online (1), suspect (0.5) or offline (0).") {
             manager.hosts.list().map { host in

@@ -17,7 +17,8 @@ struct StateDirectory: Sendable {
         lock = open(file, O_RDWR | O_CREAT | O_CLOEXEC, 0o600)
         guard lock >= 0 else { throw SystemCallError("open", subject: file) }
         guard flock(lock, LOCK_EX | LOCK_NB) == 0 else {
-            throw StartError(errno == EWOULDBLOCK ? "another gantryd uses the state directory \(path)" : "\(SystemCallError("flock", subject: file))")
+            throw StartError(
+                errno == EWOULDBLOCK ? "another gantryd uses the state directory \(path)" : "\(SystemCallError("flock", subject: file))")
         }
     }
 
@@ -53,7 +54,9 @@ struct StateDirectory: Sendable {
         guard descriptor >= 0 else { throw SystemCallError("open", subject: fresh) }
         defer { close(descriptor) }
         let bytes = Array("\(text)\n".utf8)
-        guard write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else { throw SystemCallError("write", subject: fresh) }
+        guard write(descriptor, bytes, bytes.count) == bytes.count, fsync(descriptor) == 0 else {
+            throw SystemCallError("write", subject: fresh)
+        }
         guard rename(fresh, file) == 0 else { throw SystemCallError("rename", subject: file) }
         return text
     }

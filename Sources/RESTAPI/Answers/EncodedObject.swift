@@ -73,12 +73,14 @@ final class EncodedObject: Sendable {
     }
 
     /// The object with only these fields, in their own order.
-    func selecting(_ names: Set<String>) -> EncodedObject {
-        var writer = JSONWriter()
-        writer.object { writer in
-            for field in fields where names.contains(field.name) { writer.rawField(field.name, bytes[field.value]) }
+    func selecting(_ names: [String]) -> EncodedObject {
+        var selected: [UInt8] = [UInt8(ascii: "{")]
+        for field in fields where names.contains(field.name) {
+            if selected.count > 1 { selected.append(UInt8(ascii: ",")) }
+            selected.append(contentsOf: bytes[field.whole])
         }
-        return EncodedObject(bytes: writer.bytes)
+        selected.append(UInt8(ascii: "}"))
+        return EncodedObject(bytes: selected)
     }
 
     /// The object with one more field at its end.

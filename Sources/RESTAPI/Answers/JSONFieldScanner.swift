@@ -6,6 +6,8 @@ enum JSONFieldScanner {
         let name: String
         /// Where its value is written.
         let value: Range<Int>
+        /// Name, colon and value.
+        let whole: Range<Int>
     }
 
     /// The top-level fields; none if the text is no object.
@@ -23,7 +25,7 @@ enum JSONFieldScanner {
                 let end = endOfValue(buffer, start)
                 let name = String(
                     decoding: UnsafeBufferPointer(rebasing: buffer[(position + 1)..<max(position + 1, nameEnd - 1)]), as: UTF8.self)
-                fields.append(Field(name: name, value: start..<end))
+                fields.append(Field(name: name, value: start..<end, whole: position..<end))
                 guard end < buffer.count, buffer[end] == UInt8(ascii: ",") else { return }
                 position = end + 1
             }

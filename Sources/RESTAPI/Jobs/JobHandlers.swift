@@ -72,7 +72,7 @@ struct JobHandlers: Sendable {
         if hasMore { found.removeLast(found.count - Int(limit)) }
         let objects = found.map { job in
             let object = encoder.object(job)
-            return fields.map { object.selecting(Set($0)) } ?? object
+            return fields.map(object.selecting) ?? object
         }
         return ListAnswer.make(exchange, objects, next: hasMore ? found.last?.id.text : nil)
     }

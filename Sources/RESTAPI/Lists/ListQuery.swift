@@ -8,7 +8,7 @@ struct ListQuery {
     let limit: Int
     let sort: String
     let after: Cursor?
-    let fields: Set<String>?
+    let fields: [String]?
     let filters: [FieldFilter]
 
     /// Takes the list's parameters; what is wrong goes to the reader.
@@ -17,7 +17,7 @@ struct ListQuery {
         limit = Int(query.integer("limit", in: 1...Self.maximum) ?? defaultLimit)
         let sort = query.choice("sort", shape.orders) ?? shape.sorts.first ?? ""
         self.sort = sort
-        fields = query.words("fields", allowed: shape.fields).map(Set.init)
+        fields = query.words("fields", allowed: shape.fields)
         filters = query.query.pairs.compactMap { FieldFilter($0, shape) }
         var after: Cursor?
         if let text = query.text("after") {

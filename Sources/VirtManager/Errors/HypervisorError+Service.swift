@@ -42,7 +42,8 @@ extension HypervisorError: JobFailureConvertible {
     /// `{domain, code, message}` as libvirt numbered it.
     package var nativeJSON: JSONValue? {
         native.map {
-            .object(JSONObject([("domain", .integer(Int64($0.domain))), ("code", .integer(Int64($0.code))), ("message", .string($0.message))]))
+            .object(
+                JSONObject([("domain", .integer(Int64($0.domain))), ("code", .integer(Int64($0.code))), ("message", .string($0.message))]))
         }
     }
 

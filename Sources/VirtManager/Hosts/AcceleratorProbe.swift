@@ -21,8 +21,10 @@ struct AcceleratorProbe: Sendable {
         let proven = Self.judge(kvm: kvm, tcg: tcg)
         log.notice(
             "accelerators tried by booting",
-            ["kvm": kvm.map { "\($0)" } ?? "no", "tcg": tcg.map { "\($0)" } ?? "no",
-             "use": proven.map(\.rawValue).joined(separator: ",")])
+            [
+                "kvm": kvm.map { "\($0)" } ?? "no", "tcg": tcg.map { "\($0)" } ?? "no",
+                "use": proven.map(\.rawValue).joined(separator: ","),
+            ])
         return proven
     }
 

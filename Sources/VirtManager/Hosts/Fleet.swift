@@ -107,7 +107,8 @@ package final class Fleet: Sendable {
             stock.volumes[pool] = new
             state.stocks[host] = stock
             var paths: Set<String> = []
-            for (name, volume) in new where old[name]?.capacityBytes != volume.capacityBytes || old[name]?.backingPath != volume.backingPath {
+            for (name, volume) in new where old[name]?.capacityBytes != volume.capacityBytes || old[name]?.backingPath != volume.backingPath
+            {
                 paths.insert(volume.path)
             }
             Self.rebuild(&state, host, Self.users(stock, paths), installation)

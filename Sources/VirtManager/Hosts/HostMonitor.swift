@@ -1,7 +1,7 @@
 internal import Hypervisor
 internal import Platform
-package import Telemetry
 internal import Synchronization
+package import Telemetry
 
 /// Keeps one host's part of the inventory true: connects and reconnects, beats, follows events, and lists anew so that a
 /// lost event makes the view late, never wrong. Hosts have nothing in common here: one that hangs holds up no other.

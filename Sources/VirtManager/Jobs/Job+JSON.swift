@@ -1,5 +1,5 @@
-package import JobQueue
 package import JSON
+package import JobQueue
 internal import Platform
 
 /// A job as the API shows it.

@@ -1,5 +1,5 @@
-package import JobQueue
 internal import JSON
+package import JobQueue
 internal import Platform
 
 /// The jobs, for whoever asks.

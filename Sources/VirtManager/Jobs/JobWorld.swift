@@ -1,6 +1,6 @@
 internal import Hypervisor
-internal import JobQueue
 internal import JSON
+internal import JobQueue
 internal import Platform
 
 /// What the steps of job kinds reach: the hosts and who we are.

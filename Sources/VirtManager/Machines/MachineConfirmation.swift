@@ -11,7 +11,8 @@ struct MachineConfirmation {
         let hardware = machine.observation.hardware
         func compare(_ names: [String], _ wanted: JSONValue, _ present: JSONValue) {
             guard let name = names.first(where: draft.given.contains), wanted != present else { return }
-            found.append(FieldProblem(pointer: "/\(name)", detail: "is \(present.text), not \(wanted.text)", value: wanted, allowed: [present.text]))
+            found.append(
+                FieldProblem(pointer: "/\(name)", detail: "is \(present.text), not \(wanted.text)", value: wanted, allowed: [present.text]))
         }
         compare(["host"], .string(draft.host ?? ""), .string(machine.host.text))
         compare(["vcpus"], .integer(Int64(draft.vcpus)), .integer(Int64(hardware.vcpus)))
@@ -56,14 +57,18 @@ struct MachineConfirmation {
             case .refused: continue
             case .attach(let volume, _):
                 guard disk.volume != volume else { continue }
-                found.append(FieldProblem(pointer: "\(at)/volume", detail: "is '\(disk.volume?.description ?? "none")'", value: .string(volume.description)))
+                found.append(
+                    FieldProblem(
+                        pointer: "\(at)/volume", detail: "is '\(disk.volume?.description ?? "none")'", value: .string(volume.description)))
             case .empty(_, let bytes):
                 guard let present = disk.capacityBytes, present != bytes else { continue }
                 found.append(FieldProblem(pointer: "\(at)/size", detail: "is \(present)", value: .integer(bytes), allowed: ["\(present)"]))
             case .linked(let from, _, _):
                 guard disk.backing != from else { continue }
                 found.append(
-                    FieldProblem(pointer: "\(at)/from", detail: "stands on '\(disk.backing?.description ?? "nothing")'", value: .string(from.description)))
+                    FieldProblem(
+                        pointer: "\(at)/from", detail: "stands on '\(disk.backing?.description ?? "nothing")'",
+                        value: .string(from.description)))
             }
         }
     }

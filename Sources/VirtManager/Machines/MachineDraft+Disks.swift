@@ -23,7 +23,9 @@ extension MachineDraft {
         let mode = disk.choice("mode", ["linked"])
         let from = disk.volumeReference("from", defaultPool: defaults.pool)
         if disk.isPresent("from"), !disk.isNull("from") {
-            if volume != nil { disk.problem("volume", "cannot stand beside 'from': the server names new volumes", allowed: ["from", "volume"]) }
+            if volume != nil {
+                disk.problem("volume", "cannot stand beside 'from': the server names new volumes", allowed: ["from", "volume"])
+            }
             if mode == nil, !disk.isPresent("mode") { disk.problem("mode", "is missing: say how to copy", allowed: ["linked"]) }
             refuseReadOnly(disk, isReadOnly)
             guard let from else { return nil }
@@ -37,7 +39,8 @@ extension MachineDraft {
         }
         refuseReadOnly(disk, isReadOnly)
         guard disk.isPresent("size") else {
-            disk.problem("size", "is missing: a disk needs 'volume' (one that is there), 'size' (a new one) or 'from' (a copy)",
+            disk.problem(
+                "size", "is missing: a disk needs 'volume' (one that is there), 'size' (a new one) or 'from' (a copy)",
                 allowed: ["volume", "size", "from"])
             return nil
         }

@@ -77,7 +77,9 @@ extension MachineDraft {
                 FieldProblem(pointer: "/wait_for/\(index)", detail: "is not a gate", value: .string(gate), allowed: gates))
         }
         let start = reader.bool("start")
-        if start == false, !waitFor.isEmpty { reader.problem("wait_for", "waits for a machine that is not to be started", allowed: ["start: true"]) }
+        if start == false, !waitFor.isEmpty {
+            reader.problem("wait_for", "waits for a machine that is not to be started", allowed: ["start: true"])
+        }
         let draft = MachineDraft(
             name: name(reader), host: reader.string("host", maxLength: 256), vcpus: Int(vcpus), memoryBytes: memory,
             accel: reader.choice("accel", ["auto", "kvm", "tcg", "native"]) ?? "auto", boot: boot(reader, defaults),
@@ -104,7 +106,8 @@ extension MachineDraft {
         }
         only("vcpus_max", [.integer(vcpus)], ["null", "\(vcpus)"])
         if let most = reader.byteCount("memory_max", alias: "memory_max_bytes", in: 0...Int64.max), most != memory {
-            reader.problem(reader.isPresent("memory_max") ? "memory_max" : "memory_max_bytes", "is not available yet", allowed: ["null", "\(memory)"])
+            reader.problem(
+                reader.isPresent("memory_max") ? "memory_max" : "memory_max_bytes", "is not available yet", allowed: ["null", "\(memory)"])
         }
         only("firmware", ["bios"], ["bios"])
         only("secure_boot", [false], ["false"])

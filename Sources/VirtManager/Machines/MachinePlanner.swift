@@ -37,12 +37,15 @@ struct MachinePlanner {
         guard let most = host.state.facts?.memoryBytes, draft.memoryBytes > most else { return }
         problems.add(
             FieldProblem(
-                pointer: draft.given.contains("memory") ? "/memory" : "/memory_bytes", detail: "is more than host '\(host.name)' has (\(most) bytes)",
+                pointer: draft.given.contains("memory") ? "/memory" : "/memory_bytes",
+                detail: "is more than host '\(host.name)' has (\(most) bytes)",
                 value: .integer(draft.memoryBytes), allowed: ["at most \(most)"]))
     }
 
     private func checkAccelerator(_ draft: MachineDraft) {
-        guard draft.accel != "auto", let proven = host.state.accelerators, !proven.contains(where: { $0.rawValue == draft.accel }) else { return }
+        guard draft.accel != "auto", let proven = host.state.accelerators, !proven.contains(where: { $0.rawValue == draft.accel }) else {
+            return
+        }
         problems.add(
             FieldProblem(
                 pointer: "/accel", detail: "host '\(host.name)' was not seen to boot with it", value: .string(draft.accel),
@@ -61,7 +64,9 @@ struct MachinePlanner {
             switch wish {
             case .refused: continue
             case .attach(let volume, let isReadOnly):
-                if !seen.insert(volume).inserted { problems.add(FieldProblem(pointer: "\(at)/volume", detail: "is given twice", value: .string(volume.volume))) }
+                if !seen.insert(volume).inserted {
+                    problems.add(FieldProblem(pointer: "\(at)/volume", detail: "is given twice", value: .string(volume.volume)))
+                }
                 guard let found = try await require(volume, at: "\(at)/volume") else { continue }
                 requireDiskFormat(found, at: "\(at)/volume")
                 checkFree(volume, path: found.path, writable: !isReadOnly, at: "\(at)/volume")
@@ -74,7 +79,9 @@ struct MachinePlanner {
                 requireDiskFormat(base, at: "\(at)/from/volume")
                 checkBase(from, base, bytes: bytes, at: at)
                 disks.append(
-                    .init(target: target, origin: .linked, volume: VolumeReference(pool: pool, volume: made.volume), bytes: bytes, from: from))
+                    .init(
+                        target: target, origin: .linked, volume: VolumeReference(pool: pool, volume: made.volume), bytes: bytes, from: from)
+                )
             }
         }
         return disks
@@ -147,7 +154,8 @@ struct MachinePlanner {
         problems.add(
             FieldProblem(
                 pointer: pointer, detail: "there is no volume '\(volume.volume)' in pool '\(volume.pool)' on host '\(host.name)'",
-                value: .string(volume.volume), allowed: host.fleet.volumes(in: volume.pool, on: host.name).map(\.reference.volume).sorted().prefix(20).map { $0 }))
+                value: .string(volume.volume),
+                allowed: host.fleet.volumes(in: volume.pool, on: host.name).map(\.reference.volume).sorted().prefix(20).map { $0 }))
         return nil
     }
 
@@ -160,7 +168,8 @@ struct MachinePlanner {
                 if !network.isActive {
                     problems.add(
                         FieldProblem(
-                            pointer: pointer, detail: "network '\(wish.network)' on host '\(host.name)' is not active", value: .string(wish.network),
+                            pointer: pointer, detail: "network '\(wish.network)' on host '\(host.name)' is not active",
+                            value: .string(wish.network),
                             allowed: networks.filter(\.isActive).map(\.name).sorted()))
                 }
             } else {

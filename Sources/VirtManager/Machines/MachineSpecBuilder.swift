@@ -21,7 +21,8 @@ struct MachineSpecBuilder {
         if let volume = creation.console { console = try await require(volume).path }
         return MachineSpec(
             id: creation.id, name: creation.name, accelerator: accelerator, vcpus: creation.vcpus, vcpusMax: creation.vcpus,
-            memoryBytes: creation.memoryBytes, memoryMaxBytes: creation.memoryBytes, cpu: Self.cpu(accelerator), machineType: nil, boot: boot,
+            memoryBytes: creation.memoryBytes, memoryMaxBytes: creation.memoryBytes, cpu: Self.cpu(accelerator), machineType: nil,
+            boot: boot,
             disks: disks, nics: creation.nics, consoleLogPath: console, description: creation.description,
             metadata: MachineMetadata(
                 installation: world.installation, job: job.text, epoch: epoch, createdAtMilliseconds: Timestamp.now().milliseconds,
@@ -47,7 +48,9 @@ struct MachineSpecBuilder {
         guard let accelerator = Accelerator(rawValue: wanted), proven.contains(accelerator) else {
             throw JobFailure(
                 "host.accelerator_unproven", category: "unsupported",
-                detail: "host '\(host.name)' was not seen to boot with '\(wanted)', only with: \(proven.map(\.rawValue).joined(separator: ", "))")
+                detail:
+                    "host '\(host.name)' was not seen to boot with '\(wanted)', only with: \(proven.map(\.rawValue).joined(separator: ", "))"
+            )
         }
         return accelerator
     }
@@ -72,11 +75,13 @@ struct MachineSpecBuilder {
         var current = top
         while let path = current.backingPath {
             guard layers.count < 200 else {
-                throw JobFailure("volume.chain_too_long", category: "conflict", detail: "volume '\(top.reference)' stands on more than 200 layers")
+                throw JobFailure(
+                    "volume.chain_too_long", category: "conflict", detail: "volume '\(top.reference)' stands on more than 200 layers")
             }
             guard let reference = world.fleet.volume(at: path, on: host.name), let next = try await host.connection.volume(reference) else {
                 throw JobFailure(
-                    "volume.chain_broken", category: "conflict", detail: "volume '\(current.reference)' stands on '\(path)', which is in no pool")
+                    "volume.chain_broken", category: "conflict",
+                    detail: "volume '\(current.reference)' stands on '\(path)', which is in no pool")
             }
             layers.append(.init(path: next.path, format: current.backingFormat ?? next.format))
             current = next

@@ -1,6 +1,6 @@
 package import Hypervisor
-package import JobQueue
 internal import JSON
+package import JobQueue
 internal import Platform
 
 /// A machine as the API shows it: what its host said last, and what we know besides. Immutable; a change makes a new one.

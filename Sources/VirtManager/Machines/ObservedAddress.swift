@@ -15,7 +15,8 @@ package struct ObservedAddress: Sendable, Equatable {
     /// Whether others can reach the guest there: no loopback, no link-local.
     package var isUsable: Bool {
         let text = address.address.lowercased()
-        return !(text.hasPrefix("127.") || text == "::1" || text.hasPrefix("169.254.") || text.hasPrefix("fe8") || text.hasPrefix("fe9")
+        return
+            !(text.hasPrefix("127.") || text == "::1" || text.hasPrefix("169.254.") || text.hasPrefix("fe8") || text.hasPrefix("fe9")
             || text.hasPrefix("fea") || text.hasPrefix("feb") || text.isEmpty)
     }
 

@@ -1,6 +1,6 @@
 package import Hypervisor
-internal import JobQueue
 internal import JSON
+internal import JobQueue
 internal import Platform
 
 /// How an upload was asked for.
@@ -71,15 +71,21 @@ extension StorageService {
     private func check(_ options: UploadOptions, _ volume: String) throws {
         var problems: [FieldProblem] = []
         if !NameRules.isObjectName(volume) {
-            problems.append(FieldProblem(pointer: "volume", detail: "is not a valid name", value: .string(volume), allowed: [NameRules.object]))
+            problems.append(
+                FieldProblem(pointer: "volume", detail: "is not a valid name", value: .string(volume), allowed: [NameRules.object]))
         }
         if let format = options.format, ImageFormat(rawValue: format) == nil {
-            problems.append(FieldProblem(pointer: "format", detail: "is not a format taken here", value: .string(format), allowed: ["raw", "qcow2"]))
+            problems.append(
+                FieldProblem(pointer: "format", detail: "is not a format taken here", value: .string(format), allowed: ["raw", "qcow2"]))
         }
-        if let digest = options.sha256, digest.utf8.count != 64 || !digest.utf8.allSatisfy({ byte in
-            (48...57).contains(byte) || (97...102).contains(byte | 32) && byte >= 65
-        }) {
-            problems.append(FieldProblem(pointer: "sha256", detail: "is not a SHA-256", value: .string(digest), allowed: ["64 hexadecimal digits"]))
+        if let digest = options.sha256,
+            digest.utf8.count != 64
+                || !digest.utf8.allSatisfy({ byte in
+                    (48...57).contains(byte) || (97...102).contains(byte | 32) && byte >= 65
+                })
+        {
+            problems.append(
+                FieldProblem(pointer: "sha256", detail: "is not a SHA-256", value: .string(digest), allowed: ["64 hexadecimal digits"]))
         }
         if options.length == 0 { problems.append(FieldProblem(pointer: "content-length", detail: "the image is empty", value: 0)) }
         guard problems.isEmpty else { throw ServiceError.invalid(problems) }

@@ -1,6 +1,6 @@
 internal import Hypervisor
-internal import JobQueue
 package import JSON
+internal import JobQueue
 internal import Platform
 
 /// Pools and volumes of all hosts: what is there, and what may be done to it.

@@ -1,5 +1,5 @@
-internal import JobQueue
 internal import JSON
+internal import JobQueue
 internal import Platform
 internal import Synchronization
 

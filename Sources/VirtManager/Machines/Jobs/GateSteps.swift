@@ -1,6 +1,6 @@
 internal import Hypervisor
-internal import JobQueue
 internal import JSON
+internal import JobQueue
 internal import Platform
 
 /// Waiting for a started guest: `running`, `address`, `agent`. Touches nothing and holds no locks, so that the machine can
@@ -60,7 +60,8 @@ struct GateSteps {
             guard ContinuousClock.now < end else {
                 throw JobFailure(
                     "gate.\(gate)_timeout", category: "timeout",
-                    detail: "the machine runs, but '\(gate)' was not reached within \(Int(timeout.milliseconds / 1000)) s (\(Self.tried(gate)))",
+                    detail:
+                        "the machine runs, but '\(gate)' was not reached within \(Int(timeout.milliseconds / 1000)) s (\(Self.tried(gate)))",
                     isRetryable: true, hints: [Self.hint(gate)])
             }
             try await world.clock.sleep(for: .milliseconds(250))

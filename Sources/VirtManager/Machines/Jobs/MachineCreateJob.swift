@@ -1,6 +1,6 @@
 internal import Hypervisor
-package import JobQueue
 package import JSON
+package import JobQueue
 
 /// `vm.create`: volumes, definition, start, gates. The definition with our mark is the point of no return: before it a
 /// failure leaves nothing, after it the machine stays and the job says what did not work. A cancel always leaves nothing.
@@ -19,7 +19,8 @@ package struct MachineCreateJob: JobKind {
         if creation.start {
             let power = PowerSteps(world: world, host: creation.host, machine: creation.id)
             steps.append(power.start(undoable: true))
-            let gates = GateSteps(world: world, host: creation.host, machine: creation.id, timeout: .milliseconds(creation.waitTimeoutMilliseconds))
+            let gates = GateSteps(
+                world: world, host: creation.host, machine: creation.id, timeout: .milliseconds(creation.waitTimeoutMilliseconds))
             steps += creation.waitFor.map(gates.step)
         }
         return steps
@@ -27,7 +28,8 @@ package struct MachineCreateJob: JobKind {
 
     package func result(_ context: StepContext) async throws -> JSONValue? {
         guard let creation = MachineCreation(json: context.arguments) else { return nil }
-        return try await MachineResult(world: world, host: creation.host, machine: creation.id).json(refreshAddresses: !creation.waitFor.isEmpty)
+        return try await MachineResult(world: world, host: creation.host, machine: creation.id).json(
+            refreshAddresses: !creation.waitFor.isEmpty)
     }
 
     // MARK: Steps

@@ -1,6 +1,6 @@
 package import Hypervisor
-package import JobQueue
 package import JSON
+package import JobQueue
 
 /// The arguments of `vm.delete`: the machine, and the volumes that go with it, chosen at the request.
 package struct MachineDeletion: Sendable, Equatable {

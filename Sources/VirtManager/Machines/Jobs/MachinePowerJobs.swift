@@ -1,6 +1,6 @@
 package import Hypervisor
-package import JobQueue
 package import JSON
+package import JobQueue
 
 /// The arguments of every job on one machine that is there.
 package struct MachineTarget: Sendable, Equatable {

@@ -15,8 +15,10 @@ struct MachineResult {
         return [
             "vms": [
                 [
-                    "id": .string(machine.text), "name": .string(seen?.name ?? view?.name ?? ""), "href": .string(MachineView.path(machine)),
-                    "host": .string(host.text), "address": (view.flatMap { ObservedAddress.best($0.addresses) }).map(JSONValue.string) ?? .null,
+                    "id": .string(machine.text), "name": .string(seen?.name ?? view?.name ?? ""),
+                    "href": .string(MachineView.path(machine)),
+                    "host": .string(host.text),
+                    "address": (view.flatMap { ObservedAddress.best($0.addresses) }).map(JSONValue.string) ?? .null,
                 ]
             ]
         ]

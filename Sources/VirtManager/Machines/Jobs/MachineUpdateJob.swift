@@ -1,6 +1,6 @@
 package import Hypervisor
-package import JobQueue
 package import JSON
+package import JobQueue
 
 /// The arguments of `vm.update`. Labels are a merge patch (RFC 7396), applied to what is there when the job runs: two
 /// patches in line lose nothing of each other.

@@ -1,6 +1,6 @@
 internal import Hypervisor
-internal import JobQueue
 internal import JSON
+internal import JobQueue
 internal import Platform
 
 /// The steps on a machine's power that several job kinds share. Each brings about a state and may be repeated.
@@ -95,7 +95,9 @@ struct PowerSteps {
                 guard error.code == .invalidState || error.code == .agentUnavailable else { throw error }
             }
             let left = max(.zero, end - ContinuousClock.now)
-            if try await wait(world, host, machine, for: min(left, .seconds(4)), until: { $0.map { !$0.state.isActive } ?? true }) { return true }
+            if try await wait(world, host, machine, for: min(left, .seconds(4)), until: { $0.map { !$0.state.isActive } ?? true }) {
+                return true
+            }
             if ContinuousClock.now >= end { return false }
         }
     }

@@ -1,6 +1,6 @@
 internal import Hypervisor
-internal import JobQueue
 package import JSON
+internal import JobQueue
 internal import Platform
 
 extension MachineService {
@@ -44,8 +44,12 @@ extension MachineService {
         var labels: [String: String?] = [:]
         for name in object.names {
             let value = object[name]
-            if value != .null, value?.stringValue == nil { reader.problem("labels", "the value of '\(name)' is not a text", allowed: ["a text", "null"]) }
-            if let text = value?.stringValue, text.utf8.count > 255 { reader.problem("labels", "the value of '\(name)' is longer than 255 bytes") }
+            if value != .null, value?.stringValue == nil {
+                reader.problem("labels", "the value of '\(name)' is not a text", allowed: ["a text", "null"])
+            }
+            if let text = value?.stringValue, text.utf8.count > 255 {
+                reader.problem("labels", "the value of '\(name)' is longer than 255 bytes")
+            }
             MachineDraft.check(label: name, value?.stringValue, reader)
             labels.updateValue(value?.stringValue, forKey: name)
         }
@@ -62,7 +66,9 @@ extension MachineService {
         guard let shown = (try? JSONReader.parse(writer.bytes))?.objectValue else { return }
         for name in shown.names where !["description", "labels", "autostart"].contains(name) {
             guard let given = reader.value(name), given != shown[name] else { continue }
-            reader.problem(name, "cannot be changed (field.read_only); it is \(shown[name]?.text.prefix(200) ?? "null")", allowed: ["description", "labels", "autostart"])
+            reader.problem(
+                name, "cannot be changed (field.read_only); it is \(shown[name]?.text.prefix(200) ?? "null")",
+                allowed: ["description", "labels", "autostart"])
         }
         reader.ignore("changed")
     }
@@ -85,7 +91,8 @@ extension MachineService {
         let console = consoleVolume(machine)
         let volumes = try volumes(machine, disks).filter { $0 != console }
         let deletion = MachineDeletion(
-            host: machine.host, id: machine.id, name: machine.name, volumes: volumes, console: disks == "none" && !machine.isManaged ? nil : console)
+            host: machine.host, id: machine.id, name: machine.name, volumes: volumes,
+            console: disks == "none" && !machine.isManaged ? nil : console)
         if mutation.dryRun {
             let steps = try desk.engine.kind("vm.delete")?.steps(deletion.json) ?? []
             return .plan(DryRun(steps: steps.map(\.name)))

@@ -1,13 +1,15 @@
 internal import Hypervisor
-internal import JobQueue
 package import JSON
+internal import JobQueue
 internal import Platform
 
 extension MachineService {
     /// A new machine. Every fault of the request is told at once; nothing changes on a refusal.
     package func create(_ body: JSONValue, _ mutation: Mutation) async throws -> Outcome<MachineView> {
         let problems = ProblemList()
-        guard let draft = MachineDraft.read(body, defaults: defaults, problems: problems) else { throw ServiceError.invalid(problems.items) }
+        guard let draft = MachineDraft.read(body, defaults: defaults, problems: problems) else {
+            throw ServiceError.invalid(problems.items)
+        }
         return try await create(draft, problems, mutation)
     }
 
@@ -26,7 +28,9 @@ extension MachineService {
 
     private func request(_ draft: MachineDraft, _ problems: ProblemList) async throws -> JobRequest {
         let id = try desk.newID()
-        guard let host = hosts.forMaking(draft.host, pointer: "/host", problems: problems) else { throw ServiceError.invalid(problems.items) }
+        guard let host = hosts.forMaking(draft.host, pointer: "/host", problems: problems) else {
+            throw ServiceError.invalid(problems.items)
+        }
         if problems.isEmpty || host.state.reach == .online { try host.requireOnline() }
         var planner = MachinePlanner(host: host, defaults: defaults, problems: problems)
         let creation: MachineCreation
@@ -58,7 +62,9 @@ extension MachineService {
 
     private func locks(_ creation: MachineCreation) -> [LockRequest] {
         let host = creation.host
-        func volume(_ reference: VolumeReference, _ mode: LockRequest.Mode) -> LockRequest { LockRequest("volume:\(host)/\(reference)", mode) }
+        func volume(_ reference: VolumeReference, _ mode: LockRequest.Mode) -> LockRequest {
+            LockRequest("volume:\(host)/\(reference)", mode)
+        }
         var locks = [LockRequest("host:\(host)", .shared), LockRequest("vm:\(creation.id)", .exclusive)]
         for disk in creation.disks {
             locks.append(LockRequest("pool:\(host)/\(disk.volume.pool)", .shared))
@@ -81,19 +87,24 @@ extension MachineService {
         let problems = ProblemList()
         let reader = ObjectReader(body, problems: ProblemList())
         if let given = reader.string("name", maxLength: 1024), given != name {
-            problems.add(FieldProblem(pointer: "/name", detail: "differs from the name in the path", value: .string(given), allowed: [name]))
+            problems.add(
+                FieldProblem(pointer: "/name", detail: "differs from the name in the path", value: .string(given), allowed: [name]))
         }
-        guard var draft = MachineDraft.read(body, defaults: defaults, problems: problems) else { throw ServiceError.invalid(problems.items) }
+        guard var draft = MachineDraft.read(body, defaults: defaults, problems: problems) else {
+            throw ServiceError.invalid(problems.items)
+        }
         draft.name = name
         if !NameRules.isMachineName(name) {
-            problems.add(FieldProblem(pointer: "/name", detail: "is not a valid machine name", value: .string(name), allowed: [NameRules.machine]))
+            problems.add(
+                FieldProblem(pointer: "/name", detail: "is not a valid machine name", value: .string(name), allowed: [NameRules.machine]))
         }
         if let machine = try existing(name, host: draft.host) {
             guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
             let differences = MachineConfirmation(draft: draft, machine: machine).differences()
             if differences.isEmpty { return mutation.dryRun ? .plan(DryRun()) : .unchanged(machine) }
             let error = ServiceError(
-                "vm.differs", .conflict, "VM '\(name)' is there and differs: \(differences.map { "\($0.pointer) \($0.detail)" }.joined(separator: "; "))",
+                "vm.differs", .conflict,
+                "VM '\(name)' is there and differs: \(differences.map { "\($0.pointer) \($0.detail)" }.joined(separator: "; "))",
                 problems: differences, hints: ["PATCH changes what can be changed; DELETE and PUT make it anew"])
             if mutation.dryRun { return .plan(DryRun(refused: error)) }
             throw error

@@ -1,6 +1,6 @@
 internal import Hypervisor
-internal import JobQueue
 package import JSON
+internal import JobQueue
 internal import Platform
 
 /// The machines of all hosts: finding them, and the rules of what may be done to them.
@@ -83,13 +83,16 @@ package final class MachineService: Sendable {
         let problems = ProblemList()
         let reader = ObjectReader(body ?? .object(JSONObject()), problems: problems)
         if action == .shutdown || action == .reboot {
-            if let grace = reader.duration("grace", in: .seconds(0) ... .seconds(3600)) { target.graceMilliseconds = Int64(grace.milliseconds) }
+            if let grace = reader.duration("grace", in: .seconds(0) ... .seconds(3600)) {
+                target.graceMilliseconds = Int64(grace.milliseconds)
+            }
             target.thenStop = (reader.choice("then", ["stop", "fail"]) ?? "stop") == "stop"
         }
         if action == .start || action == .reboot || action == .reset {
             target.waitFor = reader.strings("wait_for", max: 8) ?? []
             for (index, gate) in target.waitFor.enumerated() where !MachineDraft.gates.contains(gate) {
-                problems.add(FieldProblem(pointer: "/wait_for/\(index)", detail: "is not a gate", value: .string(gate), allowed: MachineDraft.gates))
+                problems.add(
+                    FieldProblem(pointer: "/wait_for/\(index)", detail: "is not a gate", value: .string(gate), allowed: MachineDraft.gates))
             }
             if let timeout = reader.duration("wait_timeout", in: .seconds(1) ... .seconds(86_400)) {
                 target.waitTimeoutMilliseconds = Int64(timeout.milliseconds)

@@ -1,6 +1,6 @@
 package import Hypervisor
-package import JobQueue
 package import JSON
+package import JobQueue
 
 /// The arguments of the jobs on one volume.
 package struct VolumeTarget: Sendable, Equatable {
@@ -135,7 +135,8 @@ package struct VolumeUploadJob: JobKind {
             act: { [world, inbox] context in
                 guard let upload = inbox[context.job] else {
                     throw JobFailure(
-                        "upload.interrupted", category: "temporary", detail: "the daemon ended while the upload was on its way; nothing is kept",
+                        "upload.interrupted", category: "temporary",
+                        detail: "the daemon ended while the upload was on its way; nothing is kept",
                         isRetryable: true, hints: ["send it again"])
                 }
                 let host = try world.host(target.host)
@@ -183,7 +184,8 @@ package struct VolumeUploadJob: JobKind {
                 // The host made a raw volume; only a fresh look at the directory shows what lies in it now.
                 try await host.connection.refreshPool(target.volume.pool)
                 guard let seen = try await host.refresh(target.volume) else {
-                    throw JobFailure("volume.not_found", category: "not_found", detail: "volume '\(target.volume)' went away during its upload")
+                    throw JobFailure(
+                        "volume.not_found", category: "not_found", detail: "volume '\(target.volume)' went away during its upload")
                 }
                 guard (seen.format == "qcow2") == (format == "qcow2"), format != "qcow2" || seen.backingPath == nil else {
                     throw JobFailure(
@@ -191,7 +193,8 @@ package struct VolumeUploadJob: JobKind {
                         detail: "the host sees the volume as '\(seen.format)', what came was judged '\(format)'")
                 }
                 try await store.write(
-                    .init(format: format, sha256: sha256), bytes: report["file_bytes"]?.integerValue ?? 0, job: context.job.text, target.volume,
+                    .init(format: format, sha256: sha256), bytes: report["file_bytes"]?.integerValue ?? 0, job: context.job.text,
+                    target.volume,
                     on: target.host)
             })
     }

@@ -1,6 +1,6 @@
 internal import Hypervisor
-internal import JobQueue
 internal import JSON
+internal import JobQueue
 
 /// The steps on volumes that several job kinds share.
 struct VolumeSteps {
