@@ -26,6 +26,8 @@ package final class Manager: Sendable {
         package var retry = RetryPolicy()
         package var clock: any Clock<Duration> = ContinuousClock()
         package var failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)?
+        /// Told of each job that has ended, for figures; must not block.
+        package var jobEnded: @Sendable (Job) -> Void = { _ in }
         package init() {}
     }
 
@@ -44,7 +46,7 @@ package final class Manager: Sendable {
         engine = JobEngine(
             store: JobStore(database), kinds: kinds, log: log.named("jobs"), limits: options.limits, retry: options.retry,
             clock: options.clock,
-            failPoint: options.failPoint)
+            failPoint: options.failPoint, jobEnded: options.jobEnded)
         engine.board.observe { [fleet] in fleet.follow($0) }
         let desk = JobDesk(engine: engine)
         self.fleet = fleet

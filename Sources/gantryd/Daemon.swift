@@ -40,7 +40,7 @@ final class Daemon: Sendable {
         let failPoint = FailPointSetting()
         manager = Manager(
             installation: installation, database: database, hosts: Self.connections(configuration, log), log: log,
-            options: Self.options(configuration, failPoint))
+            options: Self.options(configuration, failPoint, metrics))
         failPoint.use(manager.engine)
         handler = APIHandler(
             manager: manager, authentication: try Self.authentication(configuration, state), version: Version.current, metrics: metrics,
@@ -63,11 +63,12 @@ final class Daemon: Sendable {
         }
     }
 
-    private static func options(_ configuration: Configuration, _ failPoint: FailPointSetting) -> Manager.Options {
+    private static func options(_ configuration: Configuration, _ failPoint: FailPointSetting, _ metrics: Metrics) -> Manager.Options {
         var options = Manager.Options()
         options.defaultHost = HostName(configuration.defaults.host)
         options.defaults = MachineDefaults(pool: configuration.defaults.pool, network: configuration.defaults.network)
         options.failPoint = failPoint.hook
+        options.jobEnded = { DaemonMetrics.count($0, metrics) }
         return options
     }
 

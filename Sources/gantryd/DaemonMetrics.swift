@@ -1,12 +1,22 @@
 internal import HTTPServer
 internal import Hypervisor
 internal import JobQueue
+internal import Platform
 internal import SQLite
 internal import Telemetry
 internal import VirtManager
 
 /// The figures of `/metrics` that are read from the parts at the moment someone asks.
 enum DaemonMetrics {
+    /// Counts a job that has ended, by kind and end, with the time from its request.
+    static func count(_ job: Job, _ metrics: Metrics) {
+        metrics.counter("gantry_jobs_ended_total", help: "Jobs that have ended.", labels: ["kind": job.kind, "state": job.state.rawValue])
+            .add()
+        let milliseconds = max(0, (job.endedAt ?? job.createdAt).milliseconds - job.createdAt.milliseconds)
+        metrics.histogram("gantry_job_seconds", help: "From request to end of a job.", labels: ["kind": job.kind]).observe(
+            .milliseconds(milliseconds))
+    }
+
     static func register(_ metrics: Metrics, manager: Manager, server: HTTPServer, database: Database) {
         metrics.gauge("gantry_build_info", help: "The running version.") { [Metrics.Sample(1, labels: ["version": Version.current])] }
         metrics.gauge("gantry_jobs", help: "Unfinished jobs by state.") {

@@ -14,7 +14,8 @@ import Testing
         "JobQueue": ["SQLite", "JSON", "Platform", "Telemetry"],
         "VirtManager": ["Hypervisor", "JobQueue", "SQLite", "JSON", "Platform", "Telemetry"],
         "HTTPServer": ["Platform", "Telemetry"],
-        "RESTAPI": ["VirtManager", "HTTPServer", "JSON", "Telemetry"],
+        // Of Hypervisor and JobQueue the values only (states, ids, jobs): handlers call the services, never a host or the queue.
+        "RESTAPI": ["VirtManager", "Hypervisor", "JobQueue", "HTTPServer", "JSON", "Platform", "Telemetry"],
         "gantryd": [
             "RESTAPI", "HTTPServer", "VirtManager", "JobQueue", "Libvirt", "Hypervisor", "SQLite", "JSON", "Telemetry", "Platform",
             "CYAML",

@@ -231,11 +231,14 @@ import Testing
     }
 }
 
-/// Lets a fail point reach the engine it belongs to.
+/// Lets a fail point reach the engine it belongs to, which holds it.
 final class Engines: Sendable {
-    private let box = Mutex<JobEngine?>(nil)
+    private struct Box {
+        weak var engine: JobEngine?
+    }
+    private let box = Mutex(Box())
     var engine: JobEngine? {
-        get { box.withLock { $0 } }
-        set { box.withLock { $0 = newValue } }
+        get { box.withLock { $0.engine } }
+        set { box.withLock { $0.engine = newValue } }
     }
 }

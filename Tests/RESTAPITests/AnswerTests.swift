@@ -18,11 +18,12 @@ import VirtManager
     }
 
     /// The table of API.md: every class has its status, and 429 and 503 say when to try again.
-    @Test(arguments: [
-        (.malformed, false, 400), (.invalid, false, 422), (.auth, false, 401), (.forbidden, false, 403), (.notFound, false, 404),
-        (.state, false, 409), (.conflict, false, 409), (.limit, true, 429), (.limit, false, 422), (.noSpace, true, 507),
-        (.temporary, true, 503), (.timeout, true, 504), (.unsupported, false, 501), (.attention, false, 409), (.internal, false, 500),
-    ] as [(ServiceError.Class, Bool, Int)])
+    @Test(
+        arguments: [
+            (.malformed, false, 400), (.invalid, false, 422), (.auth, false, 401), (.forbidden, false, 403), (.notFound, false, 404),
+            (.state, false, 409), (.conflict, false, 409), (.limit, true, 429), (.limit, false, 422), (.noSpace, true, 507),
+            (.temporary, true, 503), (.timeout, true, 504), (.unsupported, false, 501), (.attention, false, 409), (.internal, false, 500),
+        ] as [(ServiceError.Class, Bool, Int)])
     func classesAndStatus(_ category: ServiceError.Class, _ isRetryable: Bool, _ status: Int) throws {
         let (response, problem) = try Self.answer(ServiceError("some.code", category, "what happened", isRetryable: isRetryable))
         #expect(response.status == status && problem["status"]?.integerValue == Int64(status))
@@ -31,11 +32,12 @@ import VirtManager
         #expect(APIDocument.shared.faults(problem, "Problem") == [])
     }
 
-    @Test(arguments: [
-        .machineNotFound, .poolNotFound, .volumeNotFound, .networkNotFound, .alreadyExists, .invalidState, .invalidArgument, .noSpace,
-        .unsupported, .permissionDenied, .agentUnavailable, .busy, .connectionLost, .timeout, .cancelled, .operationFailed,
-        HypervisorError.Code(rawValue: "from_the_future"),
-    ] as [HypervisorError.Code])
+    @Test(
+        arguments: [
+            .machineNotFound, .poolNotFound, .volumeNotFound, .networkNotFound, .alreadyExists, .invalidState, .invalidArgument, .noSpace,
+            .unsupported, .permissionDenied, .agentUnavailable, .busy, .connectionLost, .timeout, .cancelled, .operationFailed,
+            HypervisorError.Code(rawValue: "from_the_future"),
+        ] as [HypervisorError.Code])
     func everyErrorOfAHostHasAForm(_ code: HypervisorError.Code) throws {
         let (response, problem) = try Self.answer(HypervisorError(code, "text from the host", function: "call"))
         #expect((400...507).contains(response.status) && response.status != 500, "\(code): \(response.status)")
@@ -69,7 +71,8 @@ import VirtManager
     @Test(arguments: JobState.allCases)
     func everyEndOfAJobHasAnAnswer(_ state: JobState) throws {
         var job = Job(
-            JobRequest(id: try JobID(at: .now()), kind: "vm.start", arguments: .null, resources: ["/v1/vms/x"], locks: []), createdAt: .now())
+            JobRequest(id: try JobID(at: .now()), kind: "vm.start", arguments: .null, resources: ["/v1/vms/x"], locks: []),
+            createdAt: .now())
         job.state = state
         guard state == .failed || state == .cancelled || state == .needsAttention else { return }
         let (response, problem) = try Self.answer(ChangeRunner.failure(job))
@@ -79,7 +82,8 @@ import VirtManager
 
     @Test func fieldsAreFoundInText() throws {
         let value: JSONValue = [
-            "name": "a\"b\\", "list": [1, ["x,}": "]"]], "object": ["k": "{,"], "null": .null, "number": -1.5e3, "flag": true, "empty": "", "last": [],
+            "name": "a\"b\\", "list": [1, ["x,}": "]"]], "object": ["k": "{,"], "null": .null, "number": -1.5e3, "flag": true, "empty": "",
+            "last": [],
         ]
         let object = EncodedObject(value)
         #expect(object.fields.map(\.name) == ["name", "list", "object", "null", "number", "flag", "empty", "last"])
@@ -97,13 +101,18 @@ import VirtManager
             #expect(Cursor(cursor.text) == cursor)
             #expect(cursor.text.utf8.allSatisfy { (0x30...0x39).contains($0) || (0x61...0x66).contains($0) })
         }
-        for bad in ["", "0", "zz", "5b5d", "5b315d", "ff", String(repeating: "5b", count: 3000)] { #expect(Cursor(bad) == nil, "\(bad.prefix(20))") }
+        for bad in ["", "0", "zz", "5b5d", "5b315d", "ff", String(repeating: "5b", count: 3000)] {
+            #expect(Cursor(bad) == nil, "\(bad.prefix(20))")
+        }
     }
 
     @Test(arguments: [
-        ("name", "web-1", true), ("name", "web-*", true), ("name", "*1", true), ("name", "*eb*", true), ("name", "*", true), ("name", "**", true),
-        ("name", "web", false), ("name", "b-*", false), ("name", "x,web-1", true), ("name!", "web-1", false), ("name!", "x", true), ("host", "", true),
-        ("host!", "", false), ("count", "3", true), ("label.a", "1", true), ("label.a", "*", true), ("label.b", "*", false), ("label.b!", "1", true),
+        ("name", "web-1", true), ("name", "web-*", true), ("name", "*1", true), ("name", "*eb*", true), ("name", "*", true),
+        ("name", "**", true),
+        ("name", "web", false), ("name", "b-*", false), ("name", "x,web-1", true), ("name!", "web-1", false), ("name!", "x", true),
+        ("host", "", true),
+        ("host!", "", false), ("count", "3", true), ("label.a", "1", true), ("label.a", "*", true), ("label.b", "*", false),
+        ("label.b!", "1", true),
         ("label.a!", "1", false), ("label.e", "", true),
     ])
     func filters(_ name: String, _ value: String, _ matches: Bool) throws {

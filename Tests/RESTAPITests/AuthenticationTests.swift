@@ -20,7 +20,8 @@ import VirtManager
             for route in server.handler.routes {
                 let path = Self.path(route)
                 let bad: [[String: String]] = [
-                    [:], ["Authorization": "Bearer wrong"], ["Authorization": "Basic \(TestServer.token)"], ["Authorization": TestServer.token],
+                    [:], ["Authorization": "Bearer wrong"], ["Authorization": "Basic \(TestServer.token)"],
+                    ["Authorization": TestServer.token],
                     ["Authorization": "Bearer \(TestServer.token)x"], ["Authorization": "Bearer"],
                 ]
                 for headers in bad {
@@ -46,7 +47,8 @@ import VirtManager
     /// Every route × users of the unix socket.
     @Test func overTheSocketTheKernelSaysWhoCalls() async throws {
         try await TestServer.run(
-            authentication: Authentication(daemonUser: 990, group: 64, adminTokenDigest: SHA256.hexadecimalDigest(of: TestServer.token.utf8))
+            authentication: Authentication(
+                daemonUser: 990, group: 64, adminTokenDigest: SHA256.hexadecimalDigest(of: TestServer.token.utf8))
         ) { server in
             let callers: [(peer: HTTPPeer, isAllowed: Bool)] = [
                 (.unix(pid: 1, uid: 0, gid: 0, groups: []), true), (.unix(pid: 1, uid: 990, gid: 990, groups: []), true),

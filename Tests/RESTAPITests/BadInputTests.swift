@@ -23,19 +23,23 @@ import Testing
     private static let machines: [Case] = [
         Case("", 400, nil), Case("{", 400, nil), Case("[]", 422, [""]), Case("\"text\"", 422, [""]), Case("null", 422, [""]),
         Case("{} {}", 400, nil), Case("{'name': 1}", 400, nil), Case("{\"a\": 1,}", 400, nil), Case("\u{feff}{}", 400, nil),
-        Case(#"{"name": "a", "name": "b"}"#, 400, nil), Case(#"{"vcpus": 1e400}"#, 400, nil), Case(#"{"vcpus": 9223372036854775808}"#, 400, nil),
+        Case(#"{"name": "a", "name": "b"}"#, 400, nil), Case(#"{"vcpus": 1e400}"#, 400, nil),
+        Case(#"{"vcpus": 9223372036854775808}"#, 400, nil),
         Case(#"{"vcpus": NaN}"#, 400, nil), Case(#"{"vcpus": 01}"#, 400, nil), Case(#"{"name": "\u0000"}"#, 400, nil),
         Case(#"{"name": "\ud800"}"#, 400, nil), Case(String(repeating: "[", count: 100_000), 400, nil),
         Case(String(repeating: "{\"a\":", count: 100_000), 400, nil),
         Case("{" + (0..<11_000).map { "\"f\($0)\":0" }.joined(separator: ",") + "}", 400, nil),
         Case(#"{"name": "a\nb"}"#, 422, ["/name"]), Case(#"{"name": "a\u001bb"}"#, 422, ["/name"]), Case(#"{"name": ""}"#, 422, ["/name"]),
-        Case(#"{"name": "UPPER"}"#, 422, ["/name"]), Case(#"{"name": "../../etc/passwd"}"#, 422, ["/name"]), Case(#"{"name": 5}"#, 422, ["/name"]),
+        Case(#"{"name": "UPPER"}"#, 422, ["/name"]), Case(#"{"name": "../../etc/passwd"}"#, 422, ["/name"]),
+        Case(#"{"name": 5}"#, 422, ["/name"]),
         Case(#"{"name": "\#(String(repeating: "a", count: 64))"}"#, 422, ["/name"]),
         Case(#"{"name": "2f0e7b1a-9f63-4c1e-8a4d-0c4f6a1b3d4e"}"#, 422, ["/name"]),
         Case(#"{"vcpus": 0}"#, 422, ["/vcpus"]), Case(#"{"vcpus": -1}"#, 422, ["/vcpus"]), Case(#"{"vcpus": 1.5}"#, 422, ["/vcpus"]),
         Case(#"{"vcpus": "2"}"#, 422, ["/vcpus"]), Case(#"{"vcpus": 9223372036854775807}"#, 422, ["/vcpus"]),
-        Case(#"{"memory": -1}"#, 422, ["/memory"]), Case(#"{"memory": "-1GiB"}"#, 422, ["/memory"]), Case(#"{"memory": "9999999999999PiB"}"#, 422, ["/memory"]),
-        Case(#"{"memory": "1.5GiB"}"#, 422, ["/memory"]), Case(#"{"memory": "64GiB"}"#, 422, ["/memory"]), Case(#"{"memory": true}"#, 422, ["/memory"]),
+        Case(#"{"memory": -1}"#, 422, ["/memory"]), Case(#"{"memory": "-1GiB"}"#, 422, ["/memory"]),
+        Case(#"{"memory": "9999999999999PiB"}"#, 422, ["/memory"]),
+        Case(#"{"memory": "1.5GiB"}"#, 422, ["/memory"]), Case(#"{"memory": "64GiB"}"#, 422, ["/memory"]),
+        Case(#"{"memory": true}"#, 422, ["/memory"]),
         Case(#"{"disks": [{"size": -5}]}"#, 422, ["/disks/0/size"]), Case(#"{"disks": [{"size": "8EiB"}]}"#, 422, ["/disks/0/size"]),
         Case(#"{"disks": [{"size": 9223372036854775807}]}"#, 422, ["/disks/0/size"]),
         Case(#"{"disks": [{"pool": "nowhere", "size": "1GiB"}]}"#, 422, ["/disks/0/pool"]),
@@ -43,7 +47,8 @@ import Testing
         Case(#"{"disks": [{"volume": "../x"}]}"#, 422, ["/disks/0/volume"]),
         Case(#"{"disks": {"size": "1GiB"}}"#, 422, ["/disks"]), Case(#"{"disks": [1]}"#, 422, ["/disks/0", "/disks/0/size"]),
         Case(#"{"nics": [{"network": "nowhere"}]}"#, 422, ["/nics/0/network"]), Case(#"{"nics": [{"mac": "zz"}]}"#, 422, ["/nics/0/mac"]),
-        Case(#"{"host": "nowhere"}"#, 422, ["/host"]), Case(#"{"colour": "red"}"#, 422, ["/colour"]), Case(#"{"a/b~c": 1}"#, 422, ["/a~1b~0c"]),
+        Case(#"{"host": "nowhere"}"#, 422, ["/host"]), Case(#"{"colour": "red"}"#, 422, ["/colour"]),
+        Case(#"{"a/b~c": 1}"#, 422, ["/a~1b~0c"]),
         Case(#"{"labels": {"ok": 1}}"#, 422, ["/labels/ok"]), Case(#"{"wait_for": ["tea"]}"#, 422, ["/wait_for/0"]),
         Case(#"{"wait_timeout": "soon"}"#, 422, ["/wait_timeout"]), Case(#"{"description": "\u0007"}"#, 422, ["/description"]),
         Case(
@@ -97,7 +102,10 @@ import Testing
             #expect(chunked.status == 413)
             let atLimit = try await client.send("POST", "/v1/vms", json: "{" + String(repeating: " ", count: (1 << 20) - 2) + "]")
             #expect(atLimit.status == 400)
-            for type in ["application/xml", "text/plain", "multipart/form-data; boundary=x", "application/x+json-not", "nonsense", "application/+json"] {
+            for type in [
+                "application/xml", "text/plain", "multipart/form-data; boundary=x", "application/x+json-not", "nonsense",
+                "application/+json",
+            ] {
                 let reply = try await client.send("POST", "/v1/vms", ["Content-Type": type], json: "{}")
                 expectValid(reply, "POST", "/v1/vms")
                 #expect(reply.status == 415, "\(type)")
@@ -105,8 +113,11 @@ import Testing
             #expect(try await client.send("POST", "/v1/vms", ["Content-Encoding": "gzip"], json: "{}").status == 415)
             #expect(try await client.send("DELETE", "/v1/vms/x", json: "{}").status == 400)
             #expect(try await server.everything() == before)
-            for (index, type) in ["application/json", "application/json; charset=utf-8", "Application/Merge-Patch+JSON", "application/x-www-form-urlencoded"].enumerated() {
-                let reply = try await client.send("POST", "/v1/vms?wait=20s", ["Content-Type": type], json: "{\"name\": \"t\(index)\", \"nics\": []}")
+            for (index, type) in [
+                "application/json", "application/json; charset=utf-8", "Application/Merge-Patch+JSON", "application/x-www-form-urlencoded",
+            ].enumerated() {
+                let reply = try await client.send(
+                    "POST", "/v1/vms?wait=20s", ["Content-Type": type], json: "{\"name\": \"t\(index)\", \"nics\": []}")
                 #expect(reply.status == 201, "\(type): \(reply.text)")
             }
         }
@@ -129,14 +140,19 @@ import Testing
     @Test func conflictsAreToldWithWhatIsInTheWay() async throws {
         try await TestServer.run { server in
             let client = server.client
-            let volume = try await client.send("POST", "/v1/pools/default/volumes?wait=20s", json: #"{"name": "data.qcow2", "size": "1GiB"}"#)
+            let volume = try await client.send(
+                "POST", "/v1/pools/default/volumes?wait=20s", json: #"{"name": "data.qcow2", "size": "1GiB"}"#)
             #expect(volume.status == 201, "\(volume.text)")
-            let first = try await client.send("POST", "/v1/vms?wait=20s", json: #"{"name": "holder", "nics": [], "disks": [{"volume": "data.qcow2"}]}"#)
+            let first = try await client.send(
+                "POST", "/v1/vms?wait=20s", json: #"{"name": "holder", "nics": [], "disks": [{"volume": "data.qcow2"}]}"#)
             #expect(first.status == 201, "\(first.text)")
             let before = try await server.everything()
-            let second = try await client.send("POST", "/v1/vms?wait=20s", json: #"{"name": "taker", "nics": [], "disks": [{"volume": "data.qcow2"}]}"#)
+            let second = try await client.send(
+                "POST", "/v1/vms?wait=20s", json: #"{"name": "taker", "nics": [], "disks": [{"volume": "data.qcow2"}]}"#)
             expectValid(second, "POST", "/v1/vms")
-            #expect(try second.status == 409 && second.text.contains("holder") && second.json()["errors"]?[0]?["pointer"] == "/disks/0/volume", "\(second.text)")
+            #expect(
+                try second.status == 409 && second.text.contains("holder") && second.json()["errors"]?[0]?["pointer"] == "/disks/0/volume",
+                "\(second.text)")
             let delete = try await client.send("DELETE", "/v1/pools/default/volumes/data.qcow2")
             expectValid(delete, "DELETE", "/v1/pools/{pool}/volumes/{volume}")
             #expect(try delete.status == 409 && delete.json()["used_by"] == ["holder"])

@@ -54,7 +54,8 @@ import Testing
                 for _ in 0..<12 {
                     group.addTask {
                         try await client.send(
-                            "POST", "/v1/vms?wait=20s", ["Idempotency-Key": "race"], json: #"{"name": "raced", "disks": [], "nics": []}"#)["job"]
+                            "POST", "/v1/vms?wait=20s", ["Idempotency-Key": "race"], json: #"{"name": "raced", "disks": [], "nics": []}"#)[
+                                "job"]
                     }
                 }
                 return try await group.reduce(into: Set<String?>()) { $0.insert($1) }

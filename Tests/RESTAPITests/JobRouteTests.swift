@@ -13,7 +13,10 @@ import Testing
             _ = try await client.send("POST", "/v1/vms/j1/start?wait=20s")
             let all = try await client.get("/v1/jobs")
             expectValid(all, "GET", "/v1/jobs")
-            #expect(try all.json()["items"]?.arrayValue?.compactMap { $0["kind"]?.stringValue } == ["vm.start", "vm.create", "vm.create", "vm.create"])
+            #expect(
+                try all.json()["items"]?.arrayValue?.compactMap { $0["kind"]?.stringValue } == [
+                    "vm.start", "vm.create", "vm.create", "vm.create",
+                ])
             let first = try await client.get("/v1/jobs?limit=3&fields=id,kind&kind=vm.create,vm.start")
             #expect(try first.json()["items"]?.arrayValue?.count == 3)
             let rest = try await client.get(try #require(try first.json()["next"]?.stringValue))

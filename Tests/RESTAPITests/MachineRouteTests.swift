@@ -9,7 +9,8 @@ import Testing
     @Test func aWholeLife() async throws {
         try await TestServer.run { server in
             let client = server.client
-            let accepted = try await client.send("POST", "/v1/vms", json: #"{"name": "web1", "disks": [{"size": "1GiB"}], "labels": {"team": "db"}}"#)
+            let accepted = try await client.send(
+                "POST", "/v1/vms", json: #"{"name": "web1", "disks": [{"size": "1GiB"}], "labels": {"team": "db"}}"#)
             expectValid(accepted, "POST", "/v1/vms")
             #expect(accepted.status == 202)
             let job = try #require(accepted["location"])
@@ -25,7 +26,10 @@ import Testing
             #expect(shown.body == result.body)
             #expect(try shown.json()["labels"] == ["team": "db"])
 
-            for (action, state) in [("start", "running"), ("pause", "paused"), ("resume", "running"), ("reset", "running"), ("reboot", "running"), ("shutdown", "stopped")] {
+            for (action, state) in [
+                ("start", "running"), ("pause", "paused"), ("resume", "running"), ("reset", "running"), ("reboot", "running"),
+                ("shutdown", "stopped"),
+            ] {
                 let reply = try await client.send("POST", "/v1/vms/web1/\(action)?wait=20s")
                 expectValid(reply, "POST", "/v1/vms/{vm}/\(action)")
                 #expect(reply.status == 200, "\(action): \(reply.text)")

@@ -64,7 +64,8 @@ import Testing
     @Test func protocolErrorsAreProblems() async throws {
         try await TestServer.run { server in
             for (request, status) in [
-                ("GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400), ("GET /v1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
+                ("GET  / HTTP/1.1\r\nHost: localhost\r\n\r\n", 400),
+                ("GET /v1 HTTP/1.1\r\nHost: localhost\r\nContent-Length: -1\r\n\r\n", 400),
                 ("GET /v1 HTTP/1.1\r\nHost: localhost\r\nX: \(String(repeating: "x", count: 9000))\r\n\r\n", 431),
             ] {
                 let reply = try await server.client.exchange(Array(request.utf8))

@@ -17,7 +17,8 @@ import Testing
             let none = try await client.get("/v1/pools/none/volumes")
             expectValid(none, "GET", Self.volumes)
             #expect(try none.status == 404 && none.json()["code"] == "pool.not_found")
-            let made = try await client.send("POST", "/v1/pools/default/volumes?wait=20s", json: #"{"name": "a+b_1.qcow2", "size": "2GiB"}"#)
+            let made = try await client.send(
+                "POST", "/v1/pools/default/volumes?wait=20s", json: #"{"name": "a+b_1.qcow2", "size": "2GiB"}"#)
             expectValid(made, "POST", Self.volumes)
             #expect(made.status == 201 && made["location"] == "/v1/pools/default/volumes/a+b_1.qcow2", "\(made.text)")
             #expect(try made.json()["capacity_bytes"] == 2_147_483_648)
@@ -57,7 +58,10 @@ import Testing
             #expect(whole.status == 200 && whole.body == bytes && whole["accept-ranges"] == "bytes" && whole["content-length"] == "300000")
             let head = try await client.send("HEAD", path)
             #expect(head.status == 200 && head.body.isEmpty && head["content-length"] == "300000")
-            for (range, expected) in [("bytes=0-9", 0..<10), ("bytes=299990-", 299_990..<300_000), ("bytes=-5", 299_995..<300_000), ("bytes=5-999999999", 5..<300_000)] {
+            for (range, expected) in [
+                ("bytes=0-9", 0..<10), ("bytes=299990-", 299_990..<300_000), ("bytes=-5", 299_995..<300_000),
+                ("bytes=5-999999999", 5..<300_000),
+            ] {
                 let part = try await client.get(path, ["Range": range])
                 #expect(part.status == 206 && part.body == Array(bytes[expected]), "\(range)")
                 #expect(part["content-range"] == "bytes \(expected.lowerBound)-\(expected.upperBound - 1)/300000")
@@ -94,7 +98,8 @@ import Testing
 
     @Test func aCutUploadIsRemoved() async throws {
         try await TestServer.run { server in
-            let head = "PUT /v1/pools/default/volumes/cut.img/content?format=raw HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n"
+            let head =
+                "PUT /v1/pools/default/volumes/cut.img/content?format=raw HTTP/1.1\r\nHost: localhost\r\nContent-Length: 4000000\r\n\r\n"
             try await server.client.sendAndHangUp(Array(head.utf8) + [UInt8](repeating: 1, count: 3_000_000))
             try await server.until("the upload's end") {
                 let jobs = try await server.client.get("/v1/jobs?kind=volume.upload").json()["items"]?.arrayValue ?? []

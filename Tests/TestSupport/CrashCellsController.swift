@@ -5,7 +5,8 @@ internal import Synchronization
 package final class CrashCellController: Sendable {
     private struct State {
         var remaining: Int
-        var engine: JobEngine?
+        /// Weak: the engine holds this hook.
+        weak var engine: JobEngine?
         var isCancelAccepted: Bool?
         var passed: [FailPointSite] = []
     }

@@ -11,13 +11,8 @@ package final class CrashCellFolder: Sendable {
         guard mkdir(path, 0o700) == 0 else { throw SystemCallError("mkdir", subject: path) }
     }
 
-    /// The readers' threads of a closed database may still be closing their files, and for a moment make them anew.
     deinit {
-        let limit = ContinuousClock.now.advanced(by: .seconds(2))
-        repeat {
-            for suffix in ["", "-wal", "-shm", "-journal"] { unlink(database + suffix) }
-            if rmdir(path) == 0 { return }
-            sched_yield()
-        } while errno == ENOTEMPTY && ContinuousClock.now < limit
+        for suffix in ["", "-wal", "-shm", "-journal"] { unlink(database + suffix) }
+        rmdir(path)
     }
 }

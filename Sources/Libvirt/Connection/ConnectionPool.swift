@@ -1,5 +1,6 @@
 internal import Hypervisor
 internal import Platform
+internal import Synchronization
 internal import Telemetry
 
 /// The connections to one host, each lent to one call at a time.
@@ -32,7 +33,7 @@ final class ConnectionPool: Sendable {
     private enum Step {
         case take(OpenConnection, generation: Int)
         case open(isFirst: Bool)
-        case wait(attemptsDone: Int)
+        case wait
     }
 
     private let uri: String
@@ -93,7 +94,7 @@ final class ConnectionPool: Sendable {
     }
 
     private static func step(_ state: inout State, isFirst: Bool) -> Step {
-        if state.isOpening { return .wait(attemptsDone: state.attemptsDone) }
+        if state.isOpening { return .wait }
         state.isOpening = true
         return .open(isFirst: isFirst)
     }
@@ -111,12 +112,13 @@ final class ConnectionPool: Sendable {
             case .open(let isFirst): start(isFirst)
             case .wait: break
             }
-            let outcome: HypervisorError?? = monitor.wait(for: deadline - clock.now) { state in
-                state.attemptsDone == done ? nil : .some(state.lastFailure)
+            // The outcome of the attempt under way, once it has one.
+            let left = max(deadline - clock.now, .zero)
+            let outcome: HypervisorError?? = monitor.wait(for: left) { state in
+                state.attemptsDone == done && !state.isClosed ? nil : .some(state.lastFailure)
             }
             guard let outcome else {
-                throw HypervisorError(
-                    .timeout, "no connection within \(settings.connectDeadline)", function: "virConnectOpen")
+                throw HypervisorError(.timeout, "no connection within \(settings.connectDeadline)", function: "virConnectOpen")
             }
             if let failure = outcome { throw failure }
         }
@@ -205,7 +207,7 @@ final class ConnectionLease: Sendable {
     let connection: OpenConnection
     private let generation: Int
     private let pool: ConnectionPool
-    private let isDiscarded = Monitor(false)
+    private let isDiscarded = Atomic(false)
 
     fileprivate init(_ connection: OpenConnection, generation: Int, pool: ConnectionPool) {
         self.connection = connection
@@ -214,11 +216,11 @@ final class ConnectionLease: Sendable {
     }
 
     deinit {
-        pool.takeBack(connection, generation: generation, isUsable: !isDiscarded.withLock { $0 })
+        pool.takeBack(connection, generation: generation, isUsable: !isDiscarded.load(ordering: .acquiring))
     }
 
     /// Has the connection closed instead of used again.
-    func discard() { isDiscarded.withLock { $0 = true } }
+    func discard() { isDiscarded.store(true, ordering: .releasing) }
 
     func noteLoss(_ reason: String) {
         connection.noteLoss(reason)

@@ -24,7 +24,18 @@ struct ChangeRunner: Sendable {
             throw error
         }
         let change = Change(exchange: exchange, query: query, body: body, mutation: mutation)
-        return try await answer(try await action.handler(change), wait: wait)
+        let result = try await replaying(key) { try await action.handler(change) }
+        return try await answer(result, wait: wait)
+    }
+
+    /// Of two equal requests at once the later one may be refused for what the earlier one just made: it gets that one's job too.
+    func replaying(_ key: IdempotencyKey?, _ work: () async throws -> ChangeResult) async throws -> ChangeResult {
+        do {
+            return try await work()
+        } catch {
+            if let key, let job = try? jobs.earlier(key) { return .job(job) }
+            throw error
+        }
     }
 
     /// The parts of a mutation that are the same everywhere.

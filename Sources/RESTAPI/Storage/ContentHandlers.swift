@@ -92,10 +92,13 @@ struct ContentHandlers: Sendable {
                 status: 400, "upload.range_unsupported", .malformed, "parts of a volume cannot be put: send the whole",
                 parameters: [ParameterProblem("Content-Range", "must not be given")])
         }
-        let outcome = try await storage.upload(
-            pool: exchange.name("pool"), volume: exchange.name("volume"), host: host, options, source: UploadBody(body: request.body),
-            mutation)
-        return try await finish(ChangeResult(outcome) { changes.encoder.object($0) })
+        let result = try await changes.replaying(key) {
+            let outcome = try await storage.upload(
+                pool: exchange.name("pool"), volume: exchange.name("volume"), host: host, options, source: UploadBody(body: request.body),
+                mutation)
+            return ChangeResult(outcome) { changes.encoder.object($0) }
+        }
+        return try await finish(result)
     }
 
     /// Waits for the end of the upload's job: it reads from this very request.

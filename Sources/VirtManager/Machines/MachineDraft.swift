@@ -80,15 +80,17 @@ extension MachineDraft {
         if start == false, !waitFor.isEmpty {
             reader.problem("wait_for", "waits for a machine that is not to be started", allowed: ["start: true"])
         }
-        let draft = MachineDraft(
+        var draft = MachineDraft(
             name: name(reader), host: reader.string("host", maxLength: 256), vcpus: Int(vcpus), memoryBytes: memory,
             accel: reader.choice("accel", ["auto", "kvm", "tcg", "native"]) ?? "auto", boot: boot(reader, defaults),
             disks: disks(reader, defaults), nics: nics(reader, defaults), labels: labels(reader) ?? [:],
             description: description(reader) ?? "", autostart: reader.bool("autostart") ?? false, start: start ?? !waitFor.isEmpty,
             waitFor: waitFor,
             waitTimeout: reader.duration("wait_timeout", in: .seconds(1) ... .seconds(86_400)) ?? .seconds(120),
-            given: Set(reader.names.filter { !reader.isNull($0) }))
+            given: [])
+        // First: `isNull` makes every name it is asked for a known one.
         reader.finish()
+        draft.given = Set(reader.names.filter { !reader.isNull($0) })
         return draft
     }
 

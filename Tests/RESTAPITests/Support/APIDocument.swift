@@ -32,9 +32,13 @@ struct APIDocument: Sendable {
     /// Faults of a live answer: its status, its content type and its body against what the document says of the route.
     func faults(_ reply: Reply, _ method: String, _ path: String) -> [String] {
         guard let operation = operations["\(method) \(path)"] else { return ["\(method) \(path) is not in the document"] }
-        guard var response = operation["responses"]?[String(reply.status)] else { return ["\(method) \(path): no status \(reply.status): \(reply.text)"] }
+        guard var response = operation["responses"]?[String(reply.status)] else {
+            return ["\(method) \(path): no status \(reply.status): \(reply.text)"]
+        }
         if let reference = response["$ref"]?.stringValue { response = validator.resolve(reference) ?? .null }
-        guard let content = response["content"]?.objectValue else { return reply.body.isEmpty ? [] : ["\(method) \(path): a body with \(reply.status)"] }
+        guard let content = response["content"]?.objectValue else {
+            return reply.body.isEmpty ? [] : ["\(method) \(path): a body with \(reply.status)"]
+        }
         let type = reply["content-type"]?.split(separator: ";").first.map(String.init) ?? ""
         guard let media = content[type] else { return ["\(method) \(path) \(reply.status): no content '\(type)'"] }
         guard type.hasSuffix("json"), let schema = media["schema"] else { return [] }

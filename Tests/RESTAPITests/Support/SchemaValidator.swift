@@ -15,7 +15,9 @@ struct SchemaValidator: Sendable {
         if let all = schema["allOf"]?.arrayValue {
             let merged = all.map { part in part["$ref"]?.stringValue.flatMap(resolve) ?? part }
             let names = Set(merged.flatMap { $0["properties"]?.objectValue?.names ?? [] })
-            for part in merged { found += faults(value, part, at: path).filter { fault in !names.contains { fault == "\(path)/\($0): not in the schema" } } }
+            for part in merged {
+                found += faults(value, part, at: path).filter { fault in !names.contains { fault == "\(path)/\($0): not in the schema" } }
+            }
         }
         if let one = schema["oneOf"]?.arrayValue {
             let results = one.map { faults(value, $0, at: path) }
@@ -84,7 +86,8 @@ struct SchemaValidator: Sendable {
         var found: [String] = []
         if let least = schema["minLength"]?.integerValue, text.unicodeScalars.count < least { found.append("\(path): too short") }
         if let most = schema["maxLength"]?.integerValue, text.unicodeScalars.count > most { found.append("\(path): too long") }
-        if let pattern = schema["pattern"]?.stringValue, let expression = try? Regex(pattern), (try? expression.firstMatch(in: text)) == nil {
+        if let pattern = schema["pattern"]?.stringValue, let expression = try? Regex(pattern), (try? expression.firstMatch(in: text)) == nil
+        {
             found.append("\(path): '\(text)' does not match \(pattern)")
         }
         if schema["format"] == "date-time", (try? #/\d{4}-\d\d-\d\dT\d\d:\d\d:\d\d\.\d{3}Z/#.wholeMatch(in: text)) == nil {

@@ -50,6 +50,7 @@ struct CellBench {
         if let told = first?["id"]?.stringValue, first?["type"] == "job", told != job["id"]?.stringValue {
             outcome.problems.append("was job \(told), is job \(job["id"]?.stringValue ?? "")")
         }
+        if cell.injury == .death, outcome.attempts < 2 { outcome.problems.append("was not taken up by a second daemon") }
         outcome.problems += try await problems(cell, key, job, last)
         return outcome
     }

@@ -14,7 +14,7 @@ struct HTTPAnswer: Sendable, CustomStringConvertible {
     var description: String { "\(status) \(text.prefix(2000))" }
 
     /// The body as JSON; null where it is none.
-    var json: JSONValue { (try? JSONReader.parse(body)) ?? .null }
+    var json: JSONValue { (try? JSONReader.parse(body, limits: .own)) ?? .null }
 
     subscript(name: String) -> JSONValue? { json[name] }
 

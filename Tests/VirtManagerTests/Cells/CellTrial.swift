@@ -105,9 +105,15 @@ struct CellTrial: Sendable {
     private func wantedState(_ cell: CrashCell, _ isCancelAccepted: Bool?) -> JobState {
         switch cell.injury {
         case .death: fixture.stateAfterDeath(cell.site)
-        case .error: cell.site.point == .afterAct ? .succeeded : .failed
+        case .error: isThereAllTheSame(cell.site) ? .succeeded : .failed
         case .cancel: isCancelAccepted == true ? .cancelled : .succeeded
         }
+    }
+
+    /// A step that only looks or waits has its effect as soon as what it looks for is so.
+    private func isThereAllTheSame(_ site: FailPointSite) -> Bool {
+        let isPure = steps.first { $0.name == site.step }?.stepClass == .pure
+        return site.point == .afterAct || site.point == .afterIntent && isPure
     }
 
     /// How many steps' effects must be there in the end.
@@ -175,16 +181,11 @@ struct CellTrial: Sendable {
 extension ManagerBench.Life {
     /// The job at its end; nil if a fail point ended this life before.
     func settledOrDied(_ job: Job) async throws -> Job? {
-        try await withThrowingTaskGroup(of: Job?.self) { group in
-            group.addTask { try await self.end(job) }
-            group.addTask {
-                try await self.ended()
-                return nil
-            }
-            let first = try await group.next() ?? nil
-            group.cancelAll()
-            while let _ = try? await group.next() {}
-            return first
+        var last: Job?
+        try await until("the end of \(job.kind), or of the daemon", within: .seconds(30)) {
+            last = manager.engine.board[job.id]
+            return hasEnded || last?.state.endsWaits == true
         }
+        return last?.state.endsWaits == true ? last : nil
     }
 }

@@ -3,6 +3,7 @@ import JSON
 import JobQueue
 import Platform
 import SQLite
+import Synchronization
 import Telemetry
 import TestSupport
 import Testing
@@ -34,6 +35,7 @@ final class ManagerBench: Sendable {
         let hosts: [FakeHost]
         let manager: Manager
         private let task: Task<Void, any Error>
+        private let isOver = SharedFlag()
 
         init(_ bench: ManagerBench, limits: JobLimits, failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)?) throws {
             self.bench = bench
@@ -49,7 +51,10 @@ final class ManagerBench: Sendable {
             }
             manager = Manager(
                 installation: ManagerBench.installation, database: database, hosts: connections, log: .discarded, options: options)
-            task = Task { [manager] in try await manager.run() }
+            task = Task { [manager, isOver] in
+                defer { isOver.set() }
+                try await manager.run()
+            }
         }
 
         var fleet: Fleet { manager.fleet }
@@ -98,8 +103,8 @@ final class ManagerBench: Sendable {
             await database.close()
         }
 
-        /// Returns when this life has ended by itself.
-        func ended() async throws { try await task.value }
+        /// Whether this life has ended, by itself or not.
+        var hasEnded: Bool { isOver.isSet }
 
         /// Whether nothing runs, waits or holds anything, in memory and on disk.
         func isIdle() async throws -> Bool {
@@ -158,4 +163,11 @@ extension JSONValue {
         for (name, value) in fields { object[name] = value }
         return .object(object)
     }
+}
+
+/// A flag that is set once.
+final class SharedFlag: Sendable {
+    private let value = Mutex(false)
+    var isSet: Bool { value.withLock { $0 } }
+    func set() { value.withLock { $0 = true } }
 }

@@ -41,10 +41,11 @@ extension MachineService {
             throw error.serviceError
         }
         guard problems.isEmpty else { throw ServiceError.invalid(problems.items + planner.conflicts) }
+        // Before the volumes: they are in use by that very machine when a request is sent twice.
+        try refuseTaken(creation.name)
         if let first = planner.conflicts.first {
             throw ServiceError("volume.in_use", .conflict, "\(first.pointer): \(first.detail)", problems: planner.conflicts)
         }
-        try refuseTaken(creation.name)
         return JobRequest(
             id: id, kind: "vm.create", arguments: creation.json, resources: [MachineView.path(creation.id)], locks: locks(creation),
             reservations: ["vm:\(creation.name)"], host: host.name.text)
