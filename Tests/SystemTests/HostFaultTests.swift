@@ -46,7 +46,8 @@ extension RealHypervisor {
                 let cached = try await daemon.get(vm).require(200)
                 #expect(cached["stale"] == true)
                 #expect(cached.time < .milliseconds(100), "\(cached.time)")
-                for path in ["\(vm)/xml", "/v1/pools/default/volumes/st-orphan?host=h1"] {
+                let disk = try #require(cached["disks"]?[0]?["volume"]?.stringValue)
+                for path in ["\(vm)/xml", "/v1/pools/default/volumes/\(disk)/content?host=h1"] {
                     let answer = try await daemon.get(path)
                     #expect([502, 503, 504].contains(answer.status), "\(path): \(answer)")
                     #expect(answer["retryable"] == true)

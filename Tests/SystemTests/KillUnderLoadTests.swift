@@ -83,7 +83,7 @@ extension RealHypervisor {
         private static func killAgainAndAgain(_ daemon: DaemonProcess, until isDone: Flag) async throws -> Int {
             var kills = 0
             while true {
-                try await Task.sleep(for: .milliseconds(300 + 200 * (kills % 4)))
+                try await Task.sleep(for: .milliseconds(60 + 90 * (kills % 6)))
                 if isDone.isSet { return kills }
                 try await daemon.kill()
                 kills += 1

@@ -132,6 +132,40 @@ extension RealHypervisor {
             #expect(!pool.items.contains { $0["name"]?.stringValue?.hasPrefix(name) ?? false })
         }
 
+        @Test(.timeLimit(.minutes(2))) func aGateThatDoesNotOpen() async throws {
+            let host = try await SystemLab.shared.host()
+            let daemon = try await SystemLab.shared.daemon()
+            var body: JSONObject = [
+                "name": "st-silent", "memory": "32MiB", "nics": [], "start": true, "wait_for": ["running", "agent"], "wait_timeout": "1s",
+            ]
+            // Too late is a failure of the job; the machine stays, as it runs.
+            let late = try await daemon.post("/v1/vms?wait=60s", .object(body)).require(504)
+            #expect(late.code == "gate.agent_timeout")
+            #expect(try await daemon.get("/v1/vms/st-silent")["state"]?.stringValue == "running")
+            try await daemon.delete("/v1/vms/st-silent?wait=30s").require(204)
+
+            // A cancel leaves nothing.
+            body["wait_timeout"] = "60s"
+            let asked = try await daemon.post("/v1/vms", .object(body)).require(202)
+            let id = try #require(asked["id"]?.stringValue)
+            try await daemon.poll("/v1/jobs/\(id)") { $0["progress"]?["step"]?.stringValue == "wait-agent" }
+            try await daemon.post("/v1/jobs/\(id)/cancel").require(202)
+            let ended = try await daemon.job(id, wait: "20s")
+            #expect(ended["state"]?.stringValue == "cancelled", "\(ended)")
+            try await daemon.get("/v1/vms/st-silent").require(404)
+            #expect(try await HostWorld.look(at: host, prefix: "st-silent").isEmpty)
+        }
+
+        @Test(.timeLimit(.minutes(1))) func whatWasUploadedComesBack() async throws {
+            try await SystemLab.shared.bootVolumes()
+            let daemon = try await SystemLab.shared.daemon()
+            let path = "/v1/pools/default/volumes/\(SystemLab.initrd)/content?host=h1"
+            let sent = Array(try Data(contentsOf: URL(filePath: try await Lab.shared.builtGuest().initrd)))
+            #expect(try await daemon.get(path).require(200).body == sent)
+            let part = try await daemon.client.send("GET", path, fields: [("Range", "bytes=1000-1999")]).require(206)
+            #expect(part.body == Array(sent[1000..<2000]))
+        }
+
         @Test(.timeLimit(.minutes(2))) func putMakes() async throws {
             let host = try await SystemLab.shared.host()
             let daemon = try await SystemLab.shared.daemon()
@@ -157,7 +191,10 @@ extension RealHypervisor {
             image.replaceSubrange(8..<20, with: [0, 0, 0, 0, 0, 0, 2, 0, 0, 0, 0, 11])
             image.replaceSubrange(0x200..<0x20b, with: Array("/etc/shadow".utf8))
             let refused = try await daemon.client.send("PUT", "\(path)?format=qcow2", body: image)
-            #expect(refused.status == 422, "\(refused)")
+            #expect(refused.status == 422 && refused.code?.hasPrefix("image.") == true, "\(refused)")
+            let cut = try? await daemon.client.send("PUT", path, body: [UInt8](repeating: 7, count: 600_000), missing: 400_000)
+            #expect(cut?.isSuccess != true, "\(cut?.description ?? "")")
+            try await daemon.poll("/v1/jobs?state=queued,waiting,running") { $0.items.isEmpty }
             #expect(try await HostWorld.look(at: host, prefix: "st-upload") == HostWorld())
         }
     }

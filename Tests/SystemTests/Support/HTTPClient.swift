@@ -13,19 +13,21 @@ struct HTTPClient: Sendable {
     private static let pool = Result { try BlockingPool(name: "http-clients", threads: 64) }
 
     /// Sends one request and reads the answer to its end. Throws when the daemon is not there, or ends in between.
+    /// - Parameter missing: bytes of the body that are announced and never come: the sending side is closed before them.
     func send(
-        _ method: String, _ target: String, fields: [(String, String)] = [], body: [UInt8] = [], limit: Duration = .seconds(60)
+        _ method: String, _ target: String, fields: [(String, String)] = [], body: [UInt8] = [], missing: Int = 0, limit: Duration = .seconds(60)
     ) async throws -> HTTPAnswer {
-        let head = ([("Host", "gantry"), ("Connection", "close"), ("Content-Length", "\(body.count)")] + fields)
+        let head = ([("Host", "gantry"), ("Connection", "close"), ("Content-Length", "\(body.count + missing)")] + fields)
             .reduce("\(method) \(target) HTTP/1.1\r\n") { $0 + "\($1.0): \($1.1)\r\n" }
-        return try await Self.pool.get().run { try exchange(Array("\(head)\r\n".utf8), body, limit) }
+        return try await Self.pool.get().run { try exchange(Array("\(head)\r\n".utf8), body, isCut: missing > 0, limit) }
     }
 
-    private func exchange(_ head: [UInt8], _ body: [UInt8], _ limit: Duration) throws -> HTTPAnswer {
+    private func exchange(_ head: [UInt8], _ body: [UInt8], isCut: Bool, _ limit: Duration) throws -> HTTPAnswer {
         let start = ContinuousClock.now
         let connection = try Connection(path: path, end: start + limit)
         // An early refusal makes sending fail; the answer is there all the same.
         if connection.send(head) { _ = connection.send(body) }
+        if isCut { connection.finishSending() }
         let bytes = try connection.rest()
         guard let end = bytes.firstRange(of: Array("\r\n\r\n".utf8)) else {
             throw Failure(description: "the connection ended after \(bytes.count) bytes of an answer")
@@ -106,6 +108,8 @@ private struct Connection: ~Copyable {
         }
         return true
     }
+
+    func finishSending() { _ = shutdown(descriptor, Int32(SHUT_WR)) }
 
     /// Everything up to the end of the connection.
     func rest() throws -> [UInt8] {

@@ -167,7 +167,7 @@ struct CellTrial: Sendable {
         case .job(let state, let short):
             let found = WorldPicture(world, replacing: [short: "JOB", end.id.short: "JOB"])
             if state != .succeeded { verdict.problems.append("the same once more ended \(state.rawValue)") }
-            if found != pictures[steps.count], fixture.kind != "vm.delete" || end.state == .succeeded {
+            if found != pictures[steps.count], !fixture.showsRepetition {
                 verdict.problems.append("after the same once more the world is \(found)")
             }
         case .nothingToDo, .refused("vm.exists"), .refused("volume.exists"), .refused("vm.not_found"), .refused("vm.wrong_state"):
