@@ -47,7 +47,11 @@ package final class Manager: Sendable {
             store: JobStore(database), kinds: kinds, log: log.named("jobs"), limits: options.limits, retry: options.retry,
             clock: options.clock,
             failPoint: options.failPoint, jobEnded: options.jobEnded)
-        engine.board.observe { [fleet] in fleet.follow($0) }
+        engine.board.observe { [fleet] job in
+            fleet.follow(job)
+            // However it ended, also before it began: nobody reads the rest.
+            if job.state.endsWaits { inbox.remove(job.id) }
+        }
         let desk = JobDesk(engine: engine)
         self.fleet = fleet
         self.hosts = hosts

@@ -170,7 +170,7 @@ final class Daemon: Sendable {
             output.level = fresh.log.level
             handler.replace(try Self.authentication(fresh, state))
             let later = fresh.differences(from: old).filter { $0 != "log.level" }
-            log.notice("configuration read again", ["level": fresh.log.level.rawValue, "after_restart": later.joined(separator: ",")])
+            log.notice("configuration read again", ["log_level": fresh.log.level.rawValue, "after_restart": later.joined(separator: ",")])
         } catch {
             log.error("configuration not taken", ["error": "\(error)"])
         }

@@ -6,7 +6,8 @@ internal import Synchronization
 
 /// Debug builds only: `GANTRY_FAIL_POINT=vm.create/define/after-act=kill` makes the daemon die (`kill`), lose an answer
 /// (`error`), or cancel the job (`cancel`) at that place, once. `GANTRY_FAIL_POINT=@FILE` takes the same from a file, which
-/// may come while the daemon runs and is removed when it takes effect. How the tests on real hosts prove the crash cells.
+/// may come while the daemon runs and is removed when it takes effect; with a file, `hold` waits there until the file is
+/// back, so that something else can be killed meanwhile. How the tests on real hosts prove the crash cells.
 final class FailPointSetting: Sendable {
     private let fixed: (site: FailPointSite, deed: String)?
     private let file: String?
@@ -60,8 +61,15 @@ final class FailPointSetting: Sendable {
                 place.point == .afterAct ? .connectionLost : .operationFailed, "injected at \(place)", function: "fail point")
         case "cancel":
             _ = try? await engine.withLock { $0 }?.cancel(job)
+        case "hold":
+            await hold()
         default:
             break
         }
+    }
+
+    private func hold() async {
+        guard let file else { return }
+        while unlink(file) != 0 { try? await Task.sleep(for: .milliseconds(5)) }
     }
 }

@@ -70,7 +70,10 @@ internal import Synchronization
             }
             kill(getpid(), SIGUSR1)
         }
-        exit(follow(&signals, daemon, end))
+        let status = follow(&signals, daemon, end)
+        // A sandbox's world was in memory; its folder means nothing without it.
+        if options.isSandbox { try? FileManager.default.removeItem(atPath: configuration.stateDirectory) }
+        exit(status)
     }
 
     /// Waits for signals until the daemon has ended; answers the exit status.

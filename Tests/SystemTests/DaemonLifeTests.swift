@@ -64,7 +64,9 @@ extension RealHypervisor {
             try await daemon.get("/v1/vms").require(200)
         }
 
-        @Test(.timeLimit(.minutes(1)), arguments: ["listen: [", "hosts: 7\n", "colour: blue\n", "state_directory: {a: 1}\n", "\u{0}\u{1}", "- a\n- b\n"])
+        @Test(
+            .timeLimit(.minutes(1)),
+            arguments: ["listen: [", "hosts: 7\n", "colour: blue\n", "state_directory: {a: 1}\n", "\u{0}\u{1}", "- a\n- b\n"])
         func aBadConfigurationIsRefused(_ text: String) async throws {
             let daemon = try await SystemLab.shared.idleDaemon()
             try daemon.write(configuration: text)

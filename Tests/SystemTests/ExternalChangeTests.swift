@@ -65,7 +65,9 @@ extension RealHypervisor {
             return .now
         }
 
-        private static func milliseconds(_ times: [Duration]) -> [Double] { times.sorted().map { (($0 / .milliseconds(1)) * 10).rounded() / 10 } }
+        private static func milliseconds(_ times: [Duration]) -> [Double] {
+            times.sorted().map { (($0 / .milliseconds(1)) * 10).rounded() / 10 }
+        }
 
         private func define(_ name: String, on host: LabHost, _ daemon: DaemonProcess) async throws {
             let file = "\(daemon.folder)/\(name).xml"

@@ -94,11 +94,20 @@ extension RealHypervisor {
                 let asked = try await daemon.get("/v1/vms/st-hung/xml")
                 #expect([502, 503, 504].contains(asked.status), "\(asked)")
                 #expect(asked.time < .seconds(11), "\(asked.time)")
+                // A change is refused once the host counts as offline; before, it waits for the host.
+                let change = try await daemon.post("/v1/vms/st-hung/stop", nil, key: "hung-stop")
+                #expect([202, 502, 503, 504].contains(change.status), "\(change)")
+                #expect(change.time < .seconds(11), "\(change.time)")
             }
             let start = ContinuousClock.now
             try await daemon.poll("/v1/hosts/h1") { $0["state"]?.stringValue == "online" }
             print("healed after \(ContinuousClock.now - start)")
             try await daemon.poll("/v1/vms/st-hung") { $0["stale"] == false }
+            for job in try await daemon.get("/v1/jobs?key=hung-stop").items {
+                let ended = try await daemon.job(job["id"]?.stringValue ?? "", wait: "30s")
+                #expect(ended["state"]?.stringValue == "succeeded", "\(ended)")
+                #expect(try await host.virsh("domstate", "st-hung").hasPrefix("shut off"))
+            }
             for name in ["st-hung", "st-well"] { try await daemon.delete("/v1/vms/\(name)?wait=30s").require(204) }
         }
     }

@@ -4,7 +4,7 @@ import TestSupport
 import Testing
 
 extension RealHypervisor {
-    /// kill -9 of the daemon, again and again, while clients insist.
+    /// The daemon ends again and again, by kill -9 or in order, while clients insist.
     @Suite struct KillUnderLoadTests {
         private static let count = 30
 
@@ -16,7 +16,7 @@ extension RealHypervisor {
             try await daemon.poll("/v1/hosts/h1") { !($0["accel"]?.arrayValue ?? []).isEmpty }
 
             let isDone = Flag()
-            async let kills = Self.killAgainAndAgain(daemon, until: isDone)
+            async let kills = Self.endAgainAndAgain(daemon, until: isDone) { try await daemon.kill() }
             let states = await Self.inParallel { await Self.insist(daemon, "load-\($0)", "POST", "/v1/vms", Self.body($0)) }
             isDone.set()
             print("\(try await kills) kills of the daemon under \(Self.count) creates")
@@ -35,12 +35,13 @@ extension RealHypervisor {
             }
 
             let isDeleted = Flag()
-            async let more = Self.killAgainAndAgain(daemon, until: isDeleted)
+            async let more = Self.endAgainAndAgain(daemon, until: isDeleted) { #expect(try await daemon.terminate() == 0) }
             let ends = await Self.inParallel {
                 await Self.insist(daemon, "unload-\($0)", "DELETE", "/v1/vms/\(Self.name($0))", nil)
             }
             isDeleted.set()
-            print("\(try await more) kills of the daemon under \(Self.count) deletes")
+            print("\(try await more) orderly ends of the daemon under \(Self.count) deletes")
+            try await daemon.waitUntilReady()
             #expect(ends.allSatisfy { $0 == "succeeded" }, "\(ends)")
             #expect(try await HostWorld.look(at: host, prefix: "st-load").isEmpty)
         }
@@ -80,13 +81,15 @@ extension RealHypervisor {
             return last
         }
 
-        private static func killAgainAndAgain(_ daemon: DaemonProcess, until isDone: Flag) async throws -> Int {
-            var kills = 0
+        private static func endAgainAndAgain(
+            _ daemon: DaemonProcess, until isDone: Flag, _ end: @Sendable () async throws -> Void
+        ) async throws -> Int {
+            var ends = 0
             while true {
-                try await Task.sleep(for: .milliseconds(60 + 90 * (kills % 6)))
-                if isDone.isSet { return kills }
-                try await daemon.kill()
-                kills += 1
+                try await Task.sleep(for: .milliseconds(60 + 90 * (ends % 6)))
+                if isDone.isSet { return ends }
+                try await end()
+                ends += 1
                 try await daemon.start()
             }
         }

@@ -65,7 +65,8 @@ extension RealHypervisor {
             }
             for source in ["agent", "lease"] {
                 #expect(
-                    list.items.contains { $0["source"]?.stringValue == source && $0["address"]?.stringValue == address }, "\(source): \(list)")
+                    list.items.contains { $0["source"]?.stringValue == source && $0["address"]?.stringValue == address },
+                    "\(source): \(list)")
             }
         }
 
@@ -108,9 +109,13 @@ extension RealHypervisor {
             ).require(200)
             #expect(patched["description"]?.stringValue == "changed <&>")
             #expect(patched["labels"] == ["tier": "1"])
-            #expect(try await host.virsh("dominfo", name).split(separator: "\n").contains { $0.hasPrefix("Autostart:") && $0.hasSuffix("enable") })
+            #expect(
+                try await host.virsh("dominfo", name).split(separator: "\n").contains {
+                    $0.hasPrefix("Autostart:") && $0.hasSuffix("enable")
+                })
             #expect(try await host.virsh("desc", name).contains("changed <&>"))
-            let late = try await daemon.client.send("PATCH", vm, fields: [("If-Match", tag)], body: Array("{\"description\": \"late\"}".utf8))
+            let late = try await daemon.client.send(
+                "PATCH", vm, fields: [("If-Match", tag)], body: Array("{\"description\": \"late\"}".utf8))
             try late.require(412)
         }
 
@@ -144,8 +149,17 @@ extension RealHypervisor {
             #expect(try await daemon.get("/v1/vms/st-silent")["state"]?.stringValue == "running")
             try await daemon.delete("/v1/vms/st-silent?wait=30s").require(204)
 
-            // A cancel leaves nothing.
+            // Whoever stops the machine is not held up by the waiting job, which ends.
             body["wait_timeout"] = "60s"
+            let first = try await daemon.post("/v1/vms", .object(body)).require(202)
+            let waiting = try #require(first["id"]?.stringValue)
+            try await daemon.poll("/v1/jobs/\(waiting)") { $0["progress"]?["step"]?.stringValue == "wait-agent" }
+            #expect(try await daemon.post("/v1/vms/st-silent/stop?wait=20s").require(200)["state"]?.stringValue == "stopped")
+            let told = try await daemon.job(waiting, wait: "20s")
+            #expect(told["error"]?["code"]?.stringValue == "gate.agent_failed", "\(told)")
+            try await daemon.delete("/v1/vms/st-silent?wait=30s").require(204)
+
+            // A cancel leaves nothing.
             let asked = try await daemon.post("/v1/vms", .object(body)).require(202)
             let id = try #require(asked["id"]?.stringValue)
             try await daemon.poll("/v1/jobs/\(id)") { $0["progress"]?["step"]?.stringValue == "wait-agent" }
@@ -174,7 +188,9 @@ extension RealHypervisor {
             #expect(made["state"]?.stringValue == "stopped")
             #expect(try await daemon.send("PUT", "/v1/vms/st-put?wait=30s", body).require(200)["changed"] == false)
             // What was read can be sent back.
-            #expect(try await daemon.send("PUT", "/v1/vms/st-put?wait=30s", try await daemon.get("/v1/vms/st-put").json).require(200)["changed"] == false)
+            #expect(
+                try await daemon.send("PUT", "/v1/vms/st-put?wait=30s", try await daemon.get("/v1/vms/st-put").json).require(200)["changed"]
+                    == false)
             try await daemon.delete("/v1/vms/st-put?wait=30s").require(204)
             #expect(try await HostWorld.look(at: host, prefix: "st-put") == HostWorld())
         }
@@ -184,7 +200,8 @@ extension RealHypervisor {
             let daemon = try await SystemLab.shared.daemon()
             let path = "/v1/pools/default/volumes/st-upload.raw/content"
             let wrong = String(repeating: "0", count: 64)
-            let mismatch = try await daemon.client.send("PUT", "\(path)?sha256=\(wrong)", body: [UInt8](repeating: 7, count: 100_000)).require(422)
+            let mismatch = try await daemon.client.send("PUT", "\(path)?sha256=\(wrong)", body: [UInt8](repeating: 7, count: 100_000))
+                .require(422)
             #expect(mismatch.code == "upload.sha256_mismatch")
             // A qcow2 header that leads out of the pool.
             var image = Array(try Data(contentsOf: URL(filePath: try await Lab.shared.builtGuest().disk)))

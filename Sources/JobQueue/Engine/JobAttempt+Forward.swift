@@ -47,7 +47,10 @@ extension JobAttempt {
         let step = steps[ord]
         var mustLook = mustLook
         while true {
-            if mustLook, try await isThere(ord) { return }
+            if mustLook, try await isThere(ord) {
+                note("step '\(step.name)' had been begun; its effect is there")
+                return
+            }
             try checkCancelled()
             try letGoIfDraining()
             guard let failure = try await actAndLook(ord) else { return }

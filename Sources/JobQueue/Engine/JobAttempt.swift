@@ -92,6 +92,7 @@ final class JobAttempt {
             try await engine.store.claim(fence, newEpoch: job.epoch, holdsLocks: holdsLocks, at: job.startedAt ?? engine.now())
         }
         guard isOurs else { throw StaleEpoch(job: job.id) }
+        if job.attempt > 1 { note("attempt \(job.attempt): taken up again after the daemon had ended or let go") }
         publish()
     }
 
@@ -221,6 +222,7 @@ final class JobAttempt {
 
     func settle(_ ord: Int, _ phase: StepState.Phase) async throws {
         job.steps[ord].phase = phase
+        if phase != .intended { note("step '\(job.steps[ord].name)' \(phase.rawValue)") }
         bump()
         let lines = takeNotes()
         try await recording { try await engine.store.settle(job, ord: ord, log: lines, at: engine.now()) }
@@ -239,8 +241,12 @@ final class JobAttempt {
         let lines = takeNotes()
         try await recording { try await engine.store.end(job, log: lines) }
         publish()
+        guard let failure, state != .succeeded else {
+            return engine.log.info("job ended", ["job": job.id.text, "kind": job.kind, "state": state.rawValue])
+        }
         engine.log.info(
-            "job ended", ["job": job.id.text, "kind": job.kind, "state": state.rawValue, "error": failure?.code ?? ""])
+            "job ended",
+            ["job": job.id.text, "kind": job.kind, "state": state.rawValue, "error": failure.code, "detail": failure.detail])
     }
 
     func bump() { job.seq = max(job.seq, engine.board[job.id]?.seq ?? 0) + 1 }

@@ -60,6 +60,7 @@ package final class HostMonitor: Sendable {
                 try await host.refreshAll()
                 showOnline(facts, latency: ContinuousClock.now - started)
                 await sweepHelpers()
+                tellOfOthers()
                 if !isProbed {
                     isProbed = true
                     group.addTask { await self.probe(facts) }
@@ -104,6 +105,20 @@ package final class HostMonitor: Sendable {
     private func settleLate() async {
         try? await clock.sleep(for: .seconds(2))
         host.fleet.update(host.name) { $0.isSettled = true }
+    }
+
+    /// Machines with the mark of another installation are shown and left alone. If that was this one, before its state
+    /// directory was lost, only the operator can know: another daemon may well be at work on the same host.
+    private func tellOfOthers() {
+        let others = host.fleet.view.machines.filter { $0.host == host.name }.compactMap(\.observation.metadata?.installation)
+            .filter { $0 != installation }
+        guard !others.isEmpty else { return }
+        log.notice(
+            "machines of other installations are here and count as unmanaged",
+            [
+                "machines": others.count, "installations": Set(others).sorted().joined(separator: ","),
+                "hint": "if one of these was this daemon's, write its id into the file identity of state_directory and restart",
+            ])
     }
 
     /// Helpers of ours that a killed daemon left behind.

@@ -46,6 +46,14 @@ package final class HostService: Sendable {
         fleet.hosts.filter { !$0.wasListed && (only == nil || $0.name.text == only) }
     }
 
+    /// Whoever is told "it is gone" acts on it: a host that never showed what it has may have it.
+    func requireAllListed(_ only: String?) throws(ServiceError) {
+        guard let first = unlisted(only).first else { return }
+        throw ServiceError(
+            "host.offline", .temporary, "host '\(first.name)' was never listed (\(first.reason)); whether this exists on it is not known",
+            isRetryable: true, hints: ["see GET /v1/hosts/\(first.name)", "?host= names another one"], retryAfterSeconds: 2)
+    }
+
     /// Before the first listing of every host "not there" cannot be said.
     func requireListed(_ only: String?) throws(ServiceError) {
         let unlisted = unlisted(only).filter { !$0.isSettled }

@@ -124,7 +124,7 @@ package final class StorageService: Sendable {
         do {
             state = try await self.volume(pool: pool, volume: volume, host: host)
         } catch {
-            guard missingOK && error.category == .notFound else { throw error }
+            guard missingOK && error.code == "volume.not_found" else { throw error }
             return .absent
         }
         try hosts.require(state.host).requireOnline()

@@ -25,6 +25,7 @@ final class IncomingUpload: Sendable {
         var held: [UInt8] = []
         var report: JSONValue?
         var isEnded = false
+        var isDelivered = false
     }
     private let source: any UploadSource
     private let state: Mutex<State>
@@ -37,6 +38,10 @@ final class IncomingUpload: Sendable {
 
     /// What was found out, once everything has come: `{format, virtual_bytes, file_bytes, sha256}`.
     var report: JSONValue? { state.withLock { $0.report } }
+
+    /// The report, once all of it lies on the host and was found right: reading to the end is not enough for that.
+    var delivered: JSONValue? { state.withLock { $0.isDelivered ? $0.report : nil } }
+    func markDelivered() { state.withLock { $0.isDelivered = true } }
 
     /// Reads until the header is judged, before anything is made for it. Throws `ServiceError` for an image that is refused.
     func readHeader() async throws {

@@ -28,7 +28,9 @@ struct CellBench {
     func cells(_ steps: [String]) -> [CrashCell] {
         steps.flatMap { step in
             FailPoint.allCases.map { CrashCell(site: FailPointSite(kind: kind.name, step: step, point: $0), injury: .death) }
-                + [CrashInjury.error, .cancel].map { CrashCell(site: FailPointSite(kind: kind.name, step: step, point: .afterAct), injury: $0) }
+                + [CrashInjury.error, .cancel].map {
+                    CrashCell(site: FailPointSite(kind: kind.name, step: step, point: .afterAct), injury: $0)
+                }
         }
     }
 
@@ -69,6 +71,27 @@ struct CellBench {
         return answer
     }
 
+    /// libvirtd dies while the job is at `site`, and is back a moment later.
+    func runWithoutLibvirtd(_ site: FailPointSite) async throws -> CrashCellOutcome {
+        let cell = CrashCell(site: site, injury: .error)
+        var outcome = CrashCellOutcome(cell)
+        let key = "libvirtd-\(site.description.replacing("/", with: "-"))"
+        try await daemon.poll("/v1/hosts/h1") { $0["state"]?.stringValue == "online" }
+        try await kind.prepare(daemon)
+        try daemon.arm("\(site)=hold")
+        let request = Task { try? await kind.request(daemon, key) }
+        try await daemon.hold(at: site.description) { try await host.killDaemon() }
+        // Long enough for the step to find nobody there.
+        try await daemon.poll("/v1/hosts/h1") { $0["state"]?.stringValue != "online" }
+        try await host.startDaemon()
+        let answer = await request.value
+        let job = try await job(key)
+        outcome.state = job["state"]?.stringValue.flatMap(JobState.init(rawValue:))
+        let isCut = kind.name == "volume.upload" && outcome.state == .failed
+        outcome.problems = try await problems(cell, key, job, answer).filter { !isCut || !$0.hasPrefix("ended failed instead") }
+        return outcome
+    }
+
     private func job(_ key: String) async throws -> JSONValue {
         let jobs = try await daemon.get("/v1/jobs?key=\(key)").require(200).items
         try #require(jobs.count == 1, "\(jobs.count) jobs with the key \(key)")
@@ -84,7 +107,9 @@ struct CellBench {
         if let last, last.isSuccess != (state == "succeeded") { problems.append("ended \(state), but the answer is \(last)") }
         let world = try await CellWorld.look(at: host)
         // A machine that was there may have been brought to its new state when waiting for it was cancelled.
-        let isRight = state == "succeeded" ? world == kind.done : world == kind.undone || state == "cancelled" && kind.undone.machine != nil && world == kind.done
+        let isRight =
+            state == "succeeded"
+            ? world == kind.done : world == kind.undone || state == "cancelled" && kind.undone.machine != nil && world == kind.done
         if !isRight { problems.append("after \(state) the host has \(world)") }
         if state == "succeeded", let wrong = try await kind.check(daemon, key) { problems.append(wrong) }
         return problems

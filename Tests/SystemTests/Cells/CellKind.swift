@@ -65,7 +65,11 @@ struct CellKind: Sendable {
             power("shutdown", from: "running", to: "stopped", ["grace": "0s"]),
             power("stop", from: "running", to: "stopped"), power("pause", from: "running", to: "paused"),
             power("resume", from: "paused", to: "running"),
-        ] + [power("reboot", from: "running", to: "running", ["grace": "0s", "wait_for": ["running"]]), power("reset", from: "running", to: "running")]
+        ]
+        + [
+            power("reboot", from: "running", to: "running", ["grace": "0s", "wait_for": ["running"]]),
+            power("reset", from: "running", to: "running"),
+        ]
         .map { kind in
             var kind = kind
             kind.check = { daemon, key in
@@ -103,7 +107,9 @@ struct CellKind: Sendable {
     private static let volumeDelete = CellKind(
         name: "volume.delete",
         prepare: { daemon in
-            if try await daemon.get(volume).status == 404 { try await daemon.post("/v1/pools/default/volumes?wait=30s", newVolume).require(201) }
+            if try await daemon.get(volume).status == 404 {
+                try await daemon.post("/v1/pools/default/volumes?wait=30s", newVolume).require(201)
+            }
         },
         request: { try await $0.send("DELETE", "\(volume)?wait=30s", key: $1) },
         done: CellWorld(), undone: .volume)

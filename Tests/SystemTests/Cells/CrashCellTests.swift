@@ -1,4 +1,5 @@
 import JSON
+import JobQueue
 import TestSupport
 import Testing
 
@@ -30,6 +31,30 @@ extension RealHypervisor {
             let seconds = ((ContinuousClock.now - start) / .seconds(1)).rounded()
             print("\(all.count) crash cells on a real hypervisor, \(all.filter { !$0.problems.isEmpty }.count) with problems, \(seconds) s")
             Attachment.record(table, named: "crash-cells.txt")
+        }
+
+        /// The same with the other side: libvirtd is killed when a step is about to act, and comes back.
+        @Test(.timeLimit(.minutes(5))) func jobsOutliveLibvirtd() async throws {
+            let host = try await SystemLab.shared.host()
+            let daemon = try await SystemLab.shared.daemon()
+            let start = ContinuousClock.now
+            var lines: [String] = []
+            for kind in CellKind.all {
+                let bench = CellBench(kind: kind, daemon: daemon, host: host)
+                for step in try await bench.steps() {
+                    let begun = ContinuousClock.now
+                    let outcome = try await bench.runWithoutLibvirtd(FailPointSite(kind: kind.name, step: step, point: .afterIntent))
+                    for problem in outcome.problems { Issue.record("libvirtd killed at \(outcome.cell.site): \(problem)") }
+                    let milliseconds = Int((ContinuousClock.now - begun) / .milliseconds(1))
+                    lines.append("\(outcome.cell.site)  \(outcome.state?.rawValue ?? "-")  \(milliseconds) ms")
+                }
+            }
+            try await daemon.poll("/v1/hosts/h1") { $0["state"]?.stringValue == "online" }
+            for path in [CellKind.vm, CellKind.volume] { try await daemon.delete("\(path)?missing=ok&wait=30s").require(204) }
+            #expect(try await HostWorld.look(at: host, prefix: CellKind.machine).isEmpty)
+            try await daemon.terminate()
+            print("libvirtd killed under a job\n\(lines.joined(separator: "\n"))")
+            print("\(lines.count) cells with a dying libvirtd, \(((ContinuousClock.now - start) / .seconds(1)).rounded()) s")
         }
     }
 }

@@ -7,7 +7,9 @@ extension DaemonProcess {
     }
 
     /// - Parameter key: goes out as `Idempotency-Key`.
-    func send(_ method: String, _ path: String, _ body: JSONValue? = nil, key: String? = nil, limit: Duration = .seconds(90)) async throws
+    func send(
+        _ method: String, _ path: String, _ body: JSONValue? = nil, key: String? = nil, limit: Duration = .seconds(90)
+    ) async throws
         -> HTTPAnswer
     {
         var fields = [("Content-Type", "application/json")]

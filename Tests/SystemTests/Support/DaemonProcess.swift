@@ -166,4 +166,15 @@ final class DaemonProcess: Sendable {
     /// Whether the fail point was reached.
     var hasFired: Bool { !FileManager.default.fileExists(atPath: failPointFile) }
     func disarm() { unlink(failPointFile) }
+
+    /// Waits until a job is held at `place`, and lets it go on after `body`.
+    func hold(at place: String, while body: () async throws -> Void) async throws {
+        let end = ContinuousClock.now + .seconds(20)
+        while !hasFired {
+            guard ContinuousClock.now < end else { throw Failure(description: "no job came by \(place):\n\(logTail)") }
+            try await Task.sleep(for: .milliseconds(2))
+        }
+        defer { try? arm("") }
+        try await body()
+    }
 }

@@ -15,7 +15,8 @@ struct HTTPClient: Sendable {
     /// Sends one request and reads the answer to its end. Throws when the daemon is not there, or ends in between.
     /// - Parameter missing: bytes of the body that are announced and never come: the sending side is closed before them.
     func send(
-        _ method: String, _ target: String, fields: [(String, String)] = [], body: [UInt8] = [], missing: Int = 0, limit: Duration = .seconds(60)
+        _ method: String, _ target: String, fields: [(String, String)] = [], body: [UInt8] = [], missing: Int = 0,
+        limit: Duration = .seconds(60)
     ) async throws -> HTTPAnswer {
         let head = ([("Host", "gantry"), ("Connection", "close"), ("Content-Length", "\(body.count + missing)")] + fields)
             .reduce("\(method) \(target) HTTP/1.1\r\n") { $0 + "\($1.0): \($1.1)\r\n" }

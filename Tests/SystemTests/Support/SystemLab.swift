@@ -54,7 +54,9 @@ actor SystemLab {
         let task = Task {
             let guest = try await lab.builtGuest()
             let daemon = try await daemon()
-            for (file, name, format) in [(guest.kernel, Self.kernel, "raw"), (guest.initrd, Self.initrd, "raw"), (guest.disk, Self.base, "qcow2")] {
+            for (file, name, format) in [
+                (guest.kernel, Self.kernel, "raw"), (guest.initrd, Self.initrd, "raw"), (guest.disk, Self.base, "qcow2"),
+            ] {
                 let bytes = Array(try Data(contentsOf: URL(filePath: file)))
                 let digest = SHA256.hexadecimalDigest(of: bytes)
                 let path = "/v1/pools/default/volumes/\(name)"

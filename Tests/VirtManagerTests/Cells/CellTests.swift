@@ -21,7 +21,7 @@ import Testing
         let verdicts = try await Self.inParallel(KindFixture.all, width: 4) { fixture in
             let trial = try await CellTrial.undisturbed(fixture)
             var verdicts: [CellTrial.Verdict] = []
-            for cell in trial.cells { trace("\(fixture.name) \(cell)"); verdicts.append(try await trial.run(cell)) }
+            for cell in trial.cells { verdicts.append(try await trial.run(cell)) }
             #expect(verdicts.count == trial.steps.count * FailPoint.allCases.count * CrashInjury.allCases.count)
             return (fixture.name, verdicts)
         }
@@ -76,9 +76,4 @@ extension String {
         while text.last == character { text.removeLast() }
         return text
     }
-}
-
-func trace(_ text: String) {
-    let bytes = Array((text + "\n").utf8)
-    _ = write(2, bytes, bytes.count)
 }

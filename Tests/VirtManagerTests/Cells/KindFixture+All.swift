@@ -112,7 +112,13 @@ extension KindFixture {
             let hasCome = site.step == "publish" || site.step == "receive" && site.point == .afterOutcome
             return hasCome ? .succeeded : .failed
         }
-        if replace { fixture.leftAfterUndo = { done in min(done, 1) } }
+        // What was replaced does not come back.
+        if replace {
+            fixture.leftAfterUndo = { site in
+                let isBefore = site.step == "remove-old" && (site.point == .beforeIntent || site.point == .afterIntent)
+                return isBefore ? 0 : 1
+            }
+        }
         return fixture
     }
 

@@ -16,8 +16,8 @@ struct KindFixture: Sendable {
     let request: @Sendable (Life) async throws -> Job
     /// The same request once more after the end: what it comes to.
     let again: @Sendable (Life) async throws -> Second
-    /// Steps whose effect is still there when all was undone, of those that were done.
-    var leftAfterUndo: @Sendable (_ done: Int) -> Int = { _ in 0 }
+    /// Steps whose effect is still there when all was undone.
+    var leftAfterUndo: @Sendable (FailPointSite) -> Int = { _ in 0 }
     /// Whether doing it twice shows: a guest that boots once more writes on its console once more.
     var showsRepetition: Bool { kind == "vm.reboot" || kind == "vm.reset" }
     /// How it ends after a death at a place.

@@ -1,16 +1,15 @@
 internal import Hypervisor
 internal import JSON
 
-/// What jobs on a machine answer: `{"vms": [{id, name, href, host, address}]}`, after a fresh look.
+/// What jobs on a machine answer: `{"vms": [{id, name, href, host, address}]}`, as the last step's look left the inventory.
 struct MachineResult {
     let world: JobWorld
     let host: HostName
     let machine: MachineID
 
     func json(refreshAddresses: Bool = false) async throws -> JSONValue {
-        let managed = try world.host(host)
-        let seen = try await managed.refresh(machine)
-        if refreshAddresses, let seen { try await managed.refreshAddresses(of: seen) }
+        let seen = world.fleet.lastSeen(machine, on: host)
+        if refreshAddresses, let seen { try await world.host(host).refreshAddresses(of: seen) }
         let view = world.fleet.view.machines(id: machine).first { $0.host == host }
         return [
             "vms": [

@@ -83,7 +83,8 @@ extension MachineService {
         do {
             machine = try get(reference, host: host)
         } catch {
-            guard missingOK && error.category == .notFound else { throw error }
+            guard missingOK && error.code == "vm.not_found" else { throw error }
+            try hosts.requireAllListed(host)
             return .absent
         }
         let managed = try hosts.require(machine.host)

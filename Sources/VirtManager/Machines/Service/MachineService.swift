@@ -105,7 +105,7 @@ package final class MachineService: Sendable {
     private func refusal(_ action: MachineAction, _ machine: MachineView) -> ServiceError {
         let allowed = machine.allowedActions.map(\.rawValue)
         return ServiceError(
-            "vm.wrong_state", .state, "VM '\(machine.name)' is \(machine.state.rawValue): it cannot \(action.rawValue)",
+            "vm.wrong_state", .state, "VM '\(machine.name)' is \(machine.state.rawValue): '\(action.rawValue)' is not possible now",
             hints: allowed.isEmpty ? [] : ["what can be done now: \(allowed.joined(separator: ", "))"],
             details: JSONObject([("state", .string(machine.state.rawValue)), ("allowed_actions", .array(allowed.map(JSONValue.string)))]))
     }

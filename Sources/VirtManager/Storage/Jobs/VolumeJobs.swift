@@ -119,7 +119,7 @@ package struct VolumeUploadJob: JobKind {
         guard let target = VolumeTarget(json: arguments) else { throw unreadableArguments(name) }
         let steps = VolumeSteps(world: world, host: target.host)
         return [
-            target.replace ? steps.delete("remove-old", target.volume) : steps.requireAbsent(target.volume),
+            target.replace ? removeOld(target, steps) : steps.requireAbsent(target.volume),
             steps.make("create", target.volume, isOurName: false) { _ in
                 VolumeSpec(reference: target.volume, format: "raw", capacityBytes: target.bytes ?? 0)
             },
@@ -128,17 +128,30 @@ package struct VolumeUploadJob: JobKind {
         ]
     }
 
+    /// The old volume goes only while there is something to put in its place.
+    private func removeOld(_ target: VolumeTarget, _ steps: VolumeSteps) -> JobStep {
+        let delete = steps.delete("remove-old", target.volume)
+        return JobStep(
+            delete.name, delete.stepClass, probe: delete.probe,
+            act: { [inbox] context in
+                guard inbox[context.job] != nil else { throw Self.interrupted }
+                try Task.checkCancellation()
+                try await delete.act(context)
+            })
+    }
+
+    private static var interrupted: JobFailure {
+        JobFailure(
+            "upload.interrupted", category: "temporary", detail: "the daemon ended while the upload was on its way; nothing is kept",
+            isRetryable: true, hints: ["send it again"])
+    }
+
     private func receive(_ target: VolumeTarget) -> JobStep {
         JobStep(
             "receive", .probeable,
-            probe: { [inbox] context in inbox[context.job]?.report.map { .done($0) } ?? .absent },
+            probe: { [inbox] context in inbox[context.job]?.delivered.map { .done($0) } ?? .absent },
             act: { [world, inbox] context in
-                guard let upload = inbox[context.job] else {
-                    throw JobFailure(
-                        "upload.interrupted", category: "temporary",
-                        detail: "the daemon ended while the upload was on its way; nothing is kept",
-                        isRetryable: true, hints: ["send it again"])
-                }
+                guard let upload = inbox[context.job] else { throw Self.interrupted }
                 let host = try world.host(target.host)
                 let sink = try await host.connection.openUpload(target.volume, offset: 0, length: nil)
                 do {
@@ -151,6 +164,7 @@ package struct VolumeUploadJob: JobKind {
                     }
                     try await sink.finish()
                     try check(upload.report, target)
+                    upload.markDelivered()
                 } catch {
                     await sink.abort()
                     inbox.remove(context.job)
@@ -196,7 +210,8 @@ package struct VolumeUploadJob: JobKind {
                     .init(format: format, sha256: sha256), bytes: report["file_bytes"]?.integerValue ?? 0, job: context.job.text,
                     target.volume,
                     on: target.host)
-            })
+            },
+            undo: { [store] _ in try await store.delete(target.volume, on: target.host) })
     }
 
     package func result(_ context: StepContext) async throws -> JSONValue? { VolumeTarget(json: context.arguments)?.result }

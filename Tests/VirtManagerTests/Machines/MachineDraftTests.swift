@@ -1,0 +1,118 @@
+import JSON
+import JobQueue
+import Testing
+
+@testable import VirtManager
+
+/// The body of a create, read by itself: every fault with its place, what came, and what is allowed.
+@Suite struct MachineDraftTests {
+    struct Case: Sendable, CustomTestStringConvertible {
+        let body: String
+        let pointer: String
+        /// Part of what is allowed; empty where there is no list.
+        var allowed = ""
+        var testDescription: String { String(body.prefix(80)) }
+    }
+
+    private static func read(_ text: String) throws -> (draft: MachineDraft?, problems: [FieldProblem]) {
+        let problems = ProblemList()
+        let draft = MachineDraft.read(try JSONReader.parse(text), defaults: MachineDefaults(), problems: problems)
+        return (draft, problems.items)
+    }
+
+    static let bad: [Case] = [
+        Case(body: #"{"name": "a\u0000b"}"#, pointer: "/name", allowed: "[a-z0-9]"),
+        Case(body: #"{"name": "a\u001b[2J"}"#, pointer: "/name", allowed: "[a-z0-9]"),
+        Case(body: #"{"name": "../../etc"}"#, pointer: "/name", allowed: "[a-z0-9]"),
+        Case(body: #"{"name": ""}"#, pointer: "/name", allowed: "[a-z0-9]"),
+        Case(body: #"{"name": "Web"}"#, pointer: "/name", allowed: "[a-z0-9]"),
+        Case(body: #"{"name": "-web"}"#, pointer: "/name", allowed: "[a-z0-9]"),
+        Case(body: #"{"name": "wéb"}"#, pointer: "/name", allowed: "[a-z0-9]"),
+        Case(body: #"{"name": "00000000-0000-4000-8000-000000000001"}"#, pointer: "/name", allowed: "UUID"),
+        Case(body: #"{"name": "\#(String(repeating: "a", count: 64))"}"#, pointer: "/name", allowed: "[a-z0-9]"),
+        Case(body: #"{"name": 7}"#, pointer: "/name"),
+        Case(body: #"{"vcpus": 0}"#, pointer: "/vcpus"), Case(body: #"{"vcpus": -1}"#, pointer: "/vcpus"),
+        Case(body: #"{"vcpus": 1.5}"#, pointer: "/vcpus"), Case(body: #"{"vcpus": "2"}"#, pointer: "/vcpus"),
+        Case(body: #"{"vcpus": 256}"#, pointer: "/vcpus"), Case(body: #"{"vcpus": 9223372036854775807}"#, pointer: "/vcpus"),
+        Case(body: #"{"memory": -1}"#, pointer: "/memory"), Case(body: #"{"memory": "99999999999999999999GiB"}"#, pointer: "/memory"),
+        Case(body: #"{"memory": 9223372036854775807}"#, pointer: "/memory"), Case(body: #"{"memory": "1 MiB"}"#, pointer: "/memory"),
+        Case(body: #"{"memory": 1e18}"#, pointer: "/memory"), Case(body: #"{"memory": true}"#, pointer: "/memory"),
+        Case(body: #"{"memory": "1GiB", "memory_bytes": 7340032}"#, pointer: "/memory_bytes"),
+        Case(body: #"{"memory_max": "64GiB"}"#, pointer: "/memory_max", allowed: "null"),
+        Case(body: #"{"accel": "xen"}"#, pointer: "/accel", allowed: "tcg"),
+        Case(body: #"{"firmware": "uefi"}"#, pointer: "/firmware", allowed: "bios"),
+        Case(body: #"{"secure_boot": true}"#, pointer: "/secure_boot", allowed: "false"),
+        Case(body: #"{"vcpus_max": 4}"#, pointer: "/vcpus_max", allowed: "null"),
+        Case(body: #"{"colour": "red"}"#, pointer: "/colour", allowed: "vcpus"),
+        Case(body: #"{"disks": {}}"#, pointer: "/disks"), Case(body: #"{"disks": [7]}"#, pointer: "/disks/0"),
+        Case(body: #"{"disks": [{}]}"#, pointer: "/disks/0/size", allowed: "from"),
+        Case(body: #"{"disks": [{"size": -5}]}"#, pointer: "/disks/0/size"),
+        Case(body: #"{"disks": [{"size": "9000PiB"}]}"#, pointer: "/disks/0/size"),
+        Case(body: #"{"disks": [{"size": "1GiB", "volume": "x"}]}"#, pointer: "/disks/0/size", allowed: "volume"),
+        Case(body: #"{"disks": [{"volume": "../x"}]}"#, pointer: "/disks/0/volume", allowed: "A-Za-z0-9"),
+        Case(body: #"{"disks": [{"volume": "x", "pool": "a/b"}]}"#, pointer: "/disks/0/pool", allowed: "A-Za-z0-9"),
+        Case(body: #"{"disks": [{"from": {"volume": "x"}}]}"#, pointer: "/disks/0/mode", allowed: "linked"),
+        Case(body: #"{"disks": [{"from": {"volume": "x"}, "mode": "full"}]}"#, pointer: "/disks/0/mode", allowed: "linked"),
+        Case(body: #"{"disks": [{"from": {}, "mode": "linked"}]}"#, pointer: "/disks/0/from/volume"),
+        Case(body: #"{"disks": [{"size": "1GiB", "read_only": true}]}"#, pointer: "/disks/0/read_only", allowed: "false"),
+        Case(body: #"{"disks": [{"size": "1GiB", "bus": "ide"}]}"#, pointer: "/disks/0/bus", allowed: "virtio"),
+        Case(body: #"{"disks": [{"size": "1GiB", "colour": 1}]}"#, pointer: "/disks/0/colour", allowed: "size"),
+        Case(body: #"{"disks": [\#(Array(repeating: #"{"size":"1GiB"}"#, count: 25).joined(separator: ","))]}"#, pointer: "/disks"),
+        Case(body: #"{"nics": [{"mac": "01:00:5e:00:00:01"}]}"#, pointer: "/nics/0/mac", allowed: "52:54:00"),
+        Case(body: #"{"nics": [{"mac": "00:00:00:00:00:00"}]}"#, pointer: "/nics/0/mac", allowed: "52:54:00"),
+        Case(body: #"{"nics": [{"mac": "52:54:00:00:00:+1"}]}"#, pointer: "/nics/0/mac", allowed: "52:54:00"),
+        Case(body: #"{"nics": [{"mac": "52:54:00:00:00:01"}, {"mac": "52:54:00:00:00:01"}]}"#, pointer: "/nics/1/mac"),
+        Case(body: #"{"nics": [{"model": "e1000"}]}"#, pointer: "/nics/0/model", allowed: "virtio"),
+        Case(body: #"{"nics": [{"ip": "10.0.0.1"}]}"#, pointer: "/nics/0/ip", allowed: "null"),
+        Case(body: #"{"labels": {"a b": "x"}}"#, pointer: "/labels", allowed: "A-Za-z0-9"),
+        Case(body: #"{"labels": {"a": "x\u0007"}}"#, pointer: "/labels"), Case(body: #"{"labels": {"a": 1}}"#, pointer: "/labels/a"),
+        Case(body: #"{"description": "a\u0000"}"#, pointer: "/description"),
+        Case(body: #"{"boot": {}}"#, pointer: "/boot/kernel"),
+        Case(body: #"{"boot": {"kernel": {"volume": "k"}, "cmdline": "a\nb"}}"#, pointer: "/boot/cmdline"),
+        Case(body: #"{"wait_for": ["moon"]}"#, pointer: "/wait_for/0", allowed: "agent"),
+        Case(body: #"{"start": false, "wait_for": ["agent"]}"#, pointer: "/wait_for", allowed: "start"),
+        Case(body: #"{"start": "yes"}"#, pointer: "/start"), Case(body: #"{"wait_timeout": "0s"}"#, pointer: "/wait_timeout"),
+        Case(body: #"{"wait_timeout": "900000h"}"#, pointer: "/wait_timeout"), Case(body: "[]", pointer: ""), Case(body: "7", pointer: ""),
+    ]
+
+    @Test(arguments: bad) func oneClearProblem(_ bad: Case) throws {
+        let problems = try Self.read(bad.body).problems
+        let first = try #require(problems.first, "nothing was found wrong")
+        #expect(problems.count == 1, "\(problems)")
+        #expect(first.pointer == bad.pointer)
+        #expect(!first.detail.isEmpty)
+        #expect(bad.allowed.isEmpty || first.allowed.joined(separator: " ").contains(bad.allowed), "\(first.allowed)")
+        #expect(first.detail.unicodeScalars.allSatisfy { $0.value >= 32 })
+    }
+
+    @Test func allFaultsAtOnce() throws {
+        let (_, problems) = try Self.read(
+            #"{"name": "A", "vcpus": 0, "memory": -1, "disks": [{"size": "1"}, {"volume": "/"}], "nics": [{"mac": "x"}], "colour": 1}"#)
+        #expect(
+            Set(problems.map(\.pointer))
+                == ["/name", "/vcpus", "/memory", "/disks/0/size", "/disks/1/volume", "/nics/0/mac", "/colour"])
+    }
+
+    @Test func defaultsAndUnits() throws {
+        let (draft, problems) = try Self.read(#"{"memory": "1GiB", "disks": [{"size": "10GB"}], "wait_for": ["agent"]}"#)
+        #expect(problems.isEmpty)
+        let read = try #require(draft)
+        #expect(read.memoryBytes == 1 << 30)
+        #expect(read.disks == [.empty(pool: "default", bytes: 10_000_000_000)])
+        #expect(read.start, "waiting for a gate means starting")
+        #expect(read.nics == nil && read.vcpus == 1 && read.accel == "auto")
+        #expect(try Self.read(#"{"nics": [], "start": false}"#).draft?.nics == [])
+    }
+
+    /// What a job keeps of a creation is read back as it was.
+    @Test func aCreationSurvivesTheDatabase() async throws {
+        try await ManagerBench.with { life in
+            try SampleWorld.images(life.bench.world)
+            let job = try await life.end(try await life.manager.machines.create(KindFixture.fullBody, .sample))
+            let creation = try #require(MachineCreation(json: job.arguments))
+            #expect(creation.json == job.arguments)
+            #expect(MachineCreation(json: try JSONReader.parse(creation.json.text)) == creation)
+            #expect(MachineCreation(json: ["host": "h1"]) == nil)
+        }
+    }
+}
