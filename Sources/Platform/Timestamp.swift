@@ -22,8 +22,13 @@ package struct Timestamp: Hashable, Comparable, Sendable, CustomStringConvertibl
         return Timestamp(milliseconds: step.overflow || sum.overflow ? .max : sum.partialValue)
     }
 
-    /// `2026-11-21T13:45:08.123Z`
+    /// The years that RFC 3339 can write, 0000 to 9999.
+    private static let writable: ClosedRange<Int64> = -62_167_219_200_000...253_402_300_799_999
+
+    /// `2026-11-21T13:45:08.123Z`; a time outside of the years 0000 to 9999 is written as the nearest one within. Hosts
+    /// tell times of their own, so any number may come here.
     package var description: String {
+        let milliseconds = min(max(milliseconds, Self.writable.lowerBound), Self.writable.upperBound)
         let days = milliseconds.dividedFloor(by: 86_400_000)
         let rest = milliseconds - days * 86_400_000
         let (year, month, day) = Self.civil(days)

@@ -92,7 +92,10 @@ package final class Database: Sendable {
     /// A deferred transaction: all statements of `body` see the same state.
     static func inSnapshot<Result>(_ connection: Connection, _ body: (Connection) throws -> Result) throws -> Result {
         try connection.execute("BEGIN")
-        defer { _ = try? connection.execute("COMMIT") }
+        defer {
+            // A transaction left open would keep every later read of this connection from beginning its own.
+            if (try? connection.execute("COMMIT")) == nil, connection.isInTransaction { _ = try? connection.execute("ROLLBACK") }
+        }
         return try body(connection)
     }
 

@@ -151,8 +151,13 @@ final class Writer: Sendable {
             return resume
         } catch {
             if connection.isInTransaction {
-                try connection.execute("ROLLBACK TO item")
-                try connection.execute("RELEASE item")
+                do {
+                    try connection.execute("ROLLBACK TO item")
+                    try connection.execute("RELEASE item")
+                } catch {
+                    // What cannot be undone alone must not be committed with the others: the whole batch goes.
+                    _ = try? connection.execute("ROLLBACK")
+                }
             }
             throw error
         }

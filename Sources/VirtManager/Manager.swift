@@ -89,7 +89,10 @@ package final class Manager: Sendable {
     }
 
     /// Stops taking jobs and lets running ones reach a safe step.
-    package func drain(limit: Duration = .seconds(20)) async { await engine.drain(limit: limit) }
+    package func drain(limit: Duration = .seconds(20)) async {
+        await engine.drain(limit: limit)
+        jobs.endWaits()
+    }
 
     /// Closes the hosts. Guests are never touched by this.
     package func close() async {

@@ -33,6 +33,18 @@ import Testing
         }
     }
 
+    /// Who asks for 100 and then does not wait for it is held to the pace of any other.
+    @Test func slowBodyThatDidNotWaitFor100() async throws {
+        try await LiveServer(EchoHandler(), { $0.bodyGraceMilliseconds = 50 }).with { live in
+            try await Client.run {
+                let client = try live.client()
+                client.send("POST /echo HTTP/1.1\r\n\(Self.hostLine)Expect: 100-continue\r\nContent-Length: 10\r\n\r\nfour")
+                #expect(client.response()?.text == "http.body_timeout")
+                #expect(client.isAtEnd())
+            }
+        }
+    }
+
     @Test func idleConnectionsAreClosedWithoutAWord() async throws {
         try await LiveServer(EchoHandler(), { $0.idleMilliseconds = 300 }).with { live in
             try await Client.run {

@@ -48,6 +48,37 @@ import Testing
         }
     }
 
+    /// The rest of a body comes while the answer before it is not out: it must be read once that is.
+    @Test(arguments: [false, true]) func bodyOfAPipelinedRequestInParts(waitsFor100: Bool) async throws {
+        let handler = EchoHandler()
+        try await LiveServer(handler).with { live in
+            let client = try live.client()
+            let expect = waitsFor100 ? "Expect: 100-continue\r\n" : ""
+            let begun = waitsFor100 ? "" : "12345"
+            _ = try await Client.run {
+                client.send(
+                    "GET /gate HTTP/1.1\r\n\(Self.hostLine)\r\n"
+                        + "POST /echo HTTP/1.1\r\n\(Self.hostLine)\(expect)Content-Length: 10\r\n\r\n\(begun)")
+            }
+            let isAtGate = try await LiveServer.eventually { handler.ran == ["GET /gate"] }
+            #expect(isAtGate)
+            try await Client.run {
+                if !waitsFor100 { client.send("678") }
+                // The loop's turn that answers this one has seen the bytes above.
+                let other = try live.client()
+                other.send("GET / HTTP/1.1\r\n\(Self.hostLine)\r\n")
+                #expect(other.response()?.status == 200)
+            }
+            handler.open()
+            try await Client.run {
+                #expect(client.response()?.text == "through")
+                if waitsFor100 { #expect(client.response()?.status == 100) }
+                client.send(waitsFor100 ? "1234567890" : "90")
+                #expect(client.response()?.text == "1234567890")
+            }
+        }
+    }
+
     @Test(arguments: ["/unauthorised", "/echo"]) func refusedWithoutContinue(path: String) async throws {
         try await LiveServer().with { live in
             try await Client.run {

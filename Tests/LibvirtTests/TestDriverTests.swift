@@ -1,3 +1,4 @@
+import CLibvirt
 import Hypervisor
 import Testing
 
@@ -91,6 +92,24 @@ import Testing
                 #expect(after.metadata == metadata)
                 #expect(!after.autostart)
             }
+        }
+    }
+
+    /// libvirt takes metadata of others so deep that no parser reads the whole definition any more.
+    @Test func anUnreadableMachineHidesNoOther() async throws {
+        try await PrivateWorld.with { host in
+            let deep = String(repeating: "<a>", count: 256) + String(repeating: "</a>", count: 256)
+            try await host.change("virDomainSetMetadata") { connection in
+                try connection.domain(PrivateWorld.running).status("virDomainSetMetadata") {
+                    virDomainSetMetadata(
+                        $0, Int32(VIR_DOMAIN_METADATA_ELEMENT.rawValue), deep, "x", "urn:x", VIR_DOMAIN_AFFECT_LIVE.rawValue)
+                }
+            }
+            let machines = try await host.machines().sorted { $0.name < $1.name }
+            #expect(machines.map(\.name) == ["idler", "runner"])
+            #expect(machines.last?.id == PrivateWorld.running)
+            #expect(machines.last?.state == .running)
+            #expect(try await host.machine(PrivateWorld.running) == machines.last)
         }
     }
 

@@ -39,6 +39,16 @@ import Testing
         #expect(Timestamp(text) == nil)
     }
 
+    /// Leases and the metadata of foreign machines hold any number at all.
+    @Test(arguments: [
+        (Int64.min, "0000-01-01T00:00:00.000Z"), (-62_167_219_200_001, "0000-01-01T00:00:00.000Z"),
+        (-62_167_219_200_000, "0000-01-01T00:00:00.000Z"), (253_402_300_800_000, "9999-12-31T23:59:59.999Z"),
+        (.max, "9999-12-31T23:59:59.999Z"),
+    ])
+    func timesThatCannotBeWrittenComeAsTheNearest(milliseconds: Int64, text: String) {
+        #expect(Timestamp(milliseconds: milliseconds).description == text)
+    }
+
     @Test func advancingNeverTraps() {
         #expect(Timestamp(milliseconds: 5).advanced(by: .milliseconds(1500)).milliseconds == 1505)
         #expect(Timestamp(milliseconds: 5).advanced(by: .seconds(Int64.max)).milliseconds == .max)

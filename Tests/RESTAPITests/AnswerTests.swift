@@ -50,6 +50,12 @@ import VirtManager
         #expect(try Self.answer(HypervisorError(.timeout, "x", function: "call")).response.status == 504)
     }
 
+    @Test func tooManyReadsAreNoDefect() throws {
+        let (response, problem) = try Self.answer(BlockingPoolError.full("gantry-dbread"))
+        #expect(response.status == 503 && response.fields.contains("retry-after"))
+        #expect(problem["retryable"] == true)
+    }
+
     @Test func whatIsInsideStaysInside() throws {
         struct Secret: Error { let password = "hunter2" }
         let (response, problem) = try Self.answer(Secret())

@@ -36,6 +36,11 @@ import Testing
         #expect(faults("") == [] && faults("&&") == [])
     }
 
+    @Test func aQueryFullOfNonsenseIsNotRepeatedInFull() {
+        let nonsense = (0..<4000).map { "\($0)" }.joined(separator: "&")
+        #expect(Query(nonsense, allowed: []).problems.count == 100)
+    }
+
     @Test func numbersAndTimesOfAQuery() throws {
         let allowed: [QueryParameter] = [.value("n"), .value("t"), .value("f"), .value("w")]
         for bad in [

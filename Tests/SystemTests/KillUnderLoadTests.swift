@@ -35,7 +35,10 @@ extension RealHypervisor {
             }
 
             let isDeleted = Flag()
-            async let more = Self.endAgainAndAgain(daemon, until: isDeleted) { #expect(try await daemon.terminate() == 0) }
+            async let more = Self.endAgainAndAgain(daemon, until: isDeleted) {
+                let status = try await daemon.terminate()
+                #expect(status == 0)
+            }
             let ends = await Self.inParallel {
                 await Self.insist(daemon, "unload-\($0)", "DELETE", "/v1/vms/\(Self.name($0))", nil)
             }

@@ -168,8 +168,11 @@ final class HTTPConnection: EventLoopHandler {
     }
 
     private func receiveBody(_ reader: BodyReader, _ input: UnsafeRawBufferPointer, from offset: inout Int) -> Bool {
-        // RFC 9110 §10.1.1: the client did not wait, so no 100 is needed.
-        reader.owesContinue = false
+        if reader.owesContinue {
+            // RFC 9110 §10.1.1: the client did not wait, so no 100 is needed. From here on it is held to its pace.
+            reader.owesContinue = false
+            timing.beginBody(at: server.loop.now)
+        }
         let before = offset
         do throws(HTTPProtocolError) {
             let ended = try reader.receive(input, from: &offset, limits: server.limits)
@@ -272,7 +275,9 @@ final class HTTPConnection: EventLoopHandler {
                 }
             }
         }
-        if phase == .idle || phase == .head { setInterest(.read) }
+        // The body of a request that came in part is still to be read, too.
+        let wantsBody = phase == .handling && reader.map { !$0.isPaused } ?? false
+        if phase == .idle || phase == .head || wantsBody { setInterest(.read) }
     }
 
     // MARK: End

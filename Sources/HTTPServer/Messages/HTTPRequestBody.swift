@@ -15,6 +15,9 @@ package final class HTTPRequestBody: Sendable {
         var mustPull = false
     }
 
+    /// Small pieces are put together up to this size.
+    private static let gatheredBytes = 16 * 1024
+
     /// A body that is known to be empty.
     package static let empty = HTTPRequestBody(bytes: [])
 
@@ -111,7 +114,12 @@ package final class HTTPRequestBody: Sendable {
     func append(_ chunk: [UInt8], limit: Int) -> Bool {
         var goesOn = true
         wake { state in
-            state.chunks.append(chunk)
+            // A body that drips in must not cost an allocation for each of its bytes.
+            if let last = state.chunks.indices.last, state.chunks[last].count + chunk.count <= Self.gatheredBytes {
+                state.chunks[last].append(contentsOf: chunk)
+            } else {
+                state.chunks.append(chunk)
+            }
             state.queued += chunk.count
             if state.queued >= limit {
                 state.mustPull = true

@@ -13,18 +13,31 @@ internal import Telemetry
 /// nothing is lent. More are opened as calls overlap, and kept.
 ///
 /// virConnectOpen knows no time limit, so that every attempt has a thread of its own, one at a time: while one hangs,
-/// others wait for it until their deadline. If the host wakes up, the late connection is kept and used.
+/// others wait for it until their deadline. If the host wakes up, the late connection is kept and used. An attempt that
+/// hangs for much longer may hang for ever (nothing tells it that a remote host has died), so a few may be given up.
 final class ConnectionPool: Sendable {
-    /// Against runaway use; calls are bounded by the threads of the lanes, streams are not.
+    /// Against runaway use. Single calls are bounded by the threads of the lanes; leases that are kept over several calls
+    /// (streams) are not, and must leave the others enough.
     static let limit = 32
+    static let keptLimit = 20
+    /// Attempts to open that may hang in vain beside the newest one.
+    static let givenUpLimit = 4
 
     private struct State {
         var first: OpenConnection?
         var idle: [OpenConnection] = []
         /// Open connections that belong to `first`, lent ones included.
         var count = 0
+        /// How many of them are lent for several calls.
+        var kept = 0
         var generation = 0
         var isOpening = false
+        /// The newest attempt to open, and since when it has been under way.
+        var attempt = 0
+        var openingSince = ContinuousClock.now
+        /// Older attempts that still hang.
+        var givenUp = 0
+        /// How often waiters were told something.
         var attemptsDone = 0
         var lastFailure: HypervisorError?
         var isClosed = false
@@ -32,7 +45,7 @@ final class ConnectionPool: Sendable {
 
     private enum Step {
         case take(OpenConnection, generation: Int)
-        case open(isFirst: Bool)
+        case open(isFirst: Bool, attempt: Int)
         case wait
     }
 
@@ -44,12 +57,13 @@ final class ConnectionPool: Sendable {
     private let isShared: Bool
     private let monitor = Monitor(State())
 
-    init(uri: String, settings: ConnectionSettings, events: EventQueue, log: Log) {
+    /// - Parameter isShared: for tests; nil tells it from the URI.
+    init(uri: String, settings: ConnectionSettings, events: EventQueue, log: Log, isShared: Bool? = nil) {
         self.uri = uri
         self.settings = settings
         self.events = events
         self.log = log
-        isShared = uri.hasPrefix("test:")
+        self.isShared = isShared ?? uri.hasPrefix("test:")
     }
 
     /// Throws `connectionLost` unless the host is there as far as anyone noticed. Does not block.
@@ -72,31 +86,46 @@ final class ConnectionPool: Sendable {
         try reach { state throws(HypervisorError) in
             if state.isClosed { throw Self.lost("the connection was closed") }
             if let first = state.first, first.loss == nil { return .take(first, generation: state.generation) }
-            return Self.step(&state, isFirst: true)
+            return self.step(&state, isFirst: true)
         }
     }
 
     /// Lends a connection. Blocks the calling thread while one more is opened, at most for the connect deadline.
-    func lend() throws(HypervisorError) -> ConnectionLease {
-        let (connection, generation) = try reach { [isShared] state throws(HypervisorError) in
+    ///
+    /// - Parameter isKept: for several calls; `busy` if `keptLimit` are lent so.
+    func lend(isKept: Bool = false) throws(HypervisorError) -> ConnectionLease {
+        let (connection, generation) = try reach { state throws(HypervisorError) in
             try Self.check(state)
             if isShared, let first = state.first { return .take(first, generation: state.generation) }
+            if isKept && state.kept >= Self.keptLimit { throw Self.busy(Self.keptLimit) }
             while let connection = state.idle.popLast() {
-                if connection.loss == nil { return .take(connection, generation: state.generation) }
-                state.count -= 1
+                guard connection.loss == nil else {
+                    state.count -= 1
+                    continue
+                }
+                if isKept { state.kept += 1 }
+                return .take(connection, generation: state.generation)
             }
-            guard state.count < Self.limit else {
-                throw HypervisorError(.busy, "\(Self.limit) connections to the host are in use", function: "virConnectOpen")
-            }
-            return Self.step(&state, isFirst: false)
+            guard state.count < Self.limit else { throw Self.busy(Self.limit) }
+            return self.step(&state, isFirst: false)
         }
-        return ConnectionLease(connection, generation: generation, pool: self)
+        return ConnectionLease(connection, generation: generation, isKept: isKept, pool: self)
     }
 
-    private static func step(_ state: inout State, isFirst: Bool) -> Step {
-        if state.isOpening { return .wait }
+    private static func busy(_ count: Int) -> HypervisorError {
+        HypervisorError(.busy, "\(count) connections to the host are in use", function: "virConnectOpen")
+    }
+
+    private func step(_ state: inout State, isFirst: Bool) -> Step {
+        if state.isOpening {
+            let hangs = ContinuousClock.now - state.openingSince > settings.connectDeadline * 3
+            guard hangs, state.givenUp < Self.givenUpLimit else { return .wait }
+            state.givenUp += 1
+        }
         state.isOpening = true
-        return .open(isFirst: isFirst)
+        state.attempt += 1
+        state.openingSince = .now
+        return .open(isFirst: isFirst, attempt: state.attempt)
     }
 
     @discardableResult
@@ -109,7 +138,7 @@ final class ConnectionPool: Sendable {
             let (step, done) = try monitor.withLock { state throws(HypervisorError) in (try decide(&state), state.attemptsDone) }
             switch step {
             case .take(let connection, let generation): return (connection, generation)
-            case .open(let isFirst): start(isFirst)
+            case .open(let isFirst, let attempt): start(isFirst, attempt)
             case .wait: break
             }
             // The outcome of the attempt under way, once it has one.
@@ -124,50 +153,64 @@ final class ConnectionPool: Sendable {
         }
     }
 
-    private func start(_ isFirst: Bool) {
+    private func start(_ isFirst: Bool, _ attempt: Int) {
         do {
-            try PosixThread.start(name: "lv-open") { self.open(isFirst) }
+            try PosixThread.start(name: "lv-open") { self.open(isFirst, attempt) }
         } catch {
-            finish(isFirst, .failure(HypervisorError(.operationFailed, error.description, function: error.function)))
+            finish(isFirst, attempt, .failure(HypervisorError(.operationFailed, error.description, function: error.function)))
         }
     }
 
-    private func open(_ isFirst: Bool) {
+    private func open(_ isFirst: Bool, _ attempt: Int) {
         do {
             let events = isFirst ? events : nil
-            finish(isFirst, .success(try OpenConnection.open(uri: uri, settings: settings, events: events, log: log)))
+            finish(isFirst, attempt, .success(try OpenConnection.open(uri: uri, settings: settings, events: events, log: log)))
         } catch {
-            finish(isFirst, .failure(Self.openFailure(error)))
+            finish(isFirst, attempt, .failure(Self.openFailure(error)))
         }
     }
 
-    private func finish(_ isFirst: Bool, _ result: Result<OpenConnection, HypervisorError>) {
+    private func finish(_ isFirst: Bool, _ attempt: Int, _ result: Result<OpenConnection, HypervisorError>) {
         monitor.withLock { state in
-            state.isOpening = false
-            state.attemptsDone += 1
-            state.lastFailure = nil
+            let isNewest = attempt == state.attempt
+            if isNewest { state.isOpening = false } else { state.givenUp -= 1 }
             switch result {
-            case .failure(let error): state.lastFailure = error
-            case .success where state.isClosed: break
-            case .success(let connection) where isFirst:
-                state.first = connection
-                state.idle = [connection]
-                state.count = 1
-                state.generation += 1
+            case .failure(let error):
+                // Of one that was given up nobody wants to know.
+                guard isNewest else { return }
+                state.lastFailure = error
             case .success(let connection):
-                // A late one may find that the host was lost meanwhile; then nobody wants it.
-                guard state.first?.loss == nil, state.first != nil else { break }
-                state.idle.append(connection)
-                state.count += 1
+                Self.keep(connection, isFirst, in: &state)
+                state.lastFailure = nil
             }
+            state.attemptsDone += 1
         }
         monitor.broadcast()
     }
 
-    fileprivate func takeBack(_ connection: OpenConnection, generation: Int, isUsable: Bool) {
+    private static func keep(_ connection: OpenConnection, _ isFirst: Bool, in state: inout State) {
+        if state.isClosed { return }
+        let isUp = state.first.map { $0.loss == nil } ?? false
+        if isFirst {
+            // Of several attempts the first to succeed counts.
+            guard !isUp else { return }
+            state.first = connection
+            state.idle = [connection]
+            state.count = 1
+            state.kept = 0
+            state.generation += 1
+        } else if isUp, state.count < limit {
+            // A late one may find that the host was lost meanwhile; then nobody wants it.
+            state.idle.append(connection)
+            state.count += 1
+        }
+    }
+
+    fileprivate func takeBack(_ connection: OpenConnection, generation: Int, isUsable: Bool, isKept: Bool) {
         guard !isShared else { return }
         monitor.withLock { state in
             guard state.generation == generation, !state.isClosed else { return }
+            if isKept { state.kept -= 1 }
             if isUsable && connection.loss == nil {
                 state.idle.append(connection)
             } else {
@@ -206,17 +249,19 @@ final class ConnectionPool: Sendable {
 final class ConnectionLease: Sendable {
     let connection: OpenConnection
     private let generation: Int
+    private let isKept: Bool
     private let pool: ConnectionPool
     private let isDiscarded = Atomic(false)
 
-    fileprivate init(_ connection: OpenConnection, generation: Int, pool: ConnectionPool) {
+    fileprivate init(_ connection: OpenConnection, generation: Int, isKept: Bool, pool: ConnectionPool) {
         self.connection = connection
         self.generation = generation
+        self.isKept = isKept
         self.pool = pool
     }
 
     deinit {
-        pool.takeBack(connection, generation: generation, isUsable: !isDiscarded.load(ordering: .acquiring))
+        pool.takeBack(connection, generation: generation, isUsable: !isDiscarded.load(ordering: .acquiring), isKept: isKept)
     }
 
     /// Has the connection closed instead of used again.

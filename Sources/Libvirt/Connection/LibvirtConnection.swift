@@ -74,6 +74,6 @@ package final class LibvirtConnection: HostConnection {
     ) async throws(HypervisorError) -> Result {
         try connections.check()
         let connections = connections
-        return try await long.perform(function, { () throws(HypervisorError) in try connections.lend() }, body)
+        return try await long.perform(function, { () throws(HypervisorError) in try connections.lend(isKept: true) }, body)
     }
 }

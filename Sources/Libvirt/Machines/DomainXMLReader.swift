@@ -15,6 +15,14 @@ struct DomainDescription: Sendable, Equatable {
         self = try XMLDocument.read(xml) { DomainDescription($0) }
     }
 
+    /// Of a domain whose XML cannot be read: its name, and defaults.
+    init(unreadable name: String) {
+        self.name = name
+        hardware = MachineHardware(accelerator: .native, vcpus: 1, vcpusMax: 1, memoryBytes: 0, memoryMaxBytes: 0)
+        description = ""
+        agentConnected = false
+    }
+
     private init(_ domain: XMLElement) {
         let devices = domain.child("devices")
         id = domain.child("uuid").flatMap { MachineID($0.text.trimmed) }

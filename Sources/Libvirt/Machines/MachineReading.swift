@@ -55,7 +55,8 @@ enum MachineReading {
         var reason: Int32 = 0
         try handle.status("virDomainGetState") { virDomainGetState($0, &state, &reason, 0) }
         let xml = try handle.text("virDomainGetXMLDesc") { virDomainGetXMLDesc($0, 0) }
-        let described = try DomainDescription(xml: xml)
+        // Metadata of others may lie too deep for any parser. One such domain must not hide all others of its host.
+        let described = (try? DomainDescription(xml: xml)) ?? DomainDescription(unreadable: name(handle))
         guard let id = described.id ?? id(handle) else {
             throw HypervisorError(.operationFailed, "a domain without UUID", function: "virDomainGetXMLDesc")
         }
@@ -73,6 +74,10 @@ enum MachineReading {
 
     private static func ids(_ connection: OpenConnection, _ flag: virConnectListAllDomainsFlags) throws -> Set<MachineID> {
         Set(try domains(connection, flag.rawValue).compactMap(id))
+    }
+
+    private static func name(_ handle: DomainHandle) -> String {
+        handle.lend { virDomainGetName($0).map { String(cString: $0) } } ?? ""
     }
 
     private static func id(_ handle: DomainHandle) -> MachineID? {

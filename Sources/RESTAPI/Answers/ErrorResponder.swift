@@ -1,6 +1,7 @@
 internal import HTTPServer
 internal import JSON
 internal import JobQueue
+internal import Platform
 internal import VirtManager
 
 /// The one place that knows which error is which status, and how it is written (RFC 9457).
@@ -44,6 +45,10 @@ struct ErrorResponder: Sendable {
         case let failure as JobFailure: return Refusal(ServiceError(failure))
         case let body as HTTPBodyError: return refusal(body)
         case let enqueue as EnqueueError: return Refusal(serviceError(enqueue))
+        case BlockingPoolError.full:
+            return Refusal(
+                ServiceError(
+                    "daemon.busy", .temporary, "too many requests wait for the database", isRetryable: true, retryAfterSeconds: 1))
         default:
             var service = ServiceError(JobFailure.from(error))
             if !(error is any JobFailureConvertible) {

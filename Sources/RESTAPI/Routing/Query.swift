@@ -9,6 +9,9 @@ struct Query: Sendable {
 
     static let empty = Query(nil, allowed: [])
 
+    /// More problems are not kept: a query full of nonsense must not make an answer many times its size.
+    private static let keptProblems = 100
+
     let pairs: [Pair]
     let problems: [ParameterProblem]
 
@@ -18,6 +21,7 @@ struct Query: Sendable {
         var problems: [ParameterProblem] = []
         var seen: Set<String> = []
         for part in (text ?? "").split(separator: "&", omittingEmptySubsequences: true) {
+            if problems.count >= Self.keptProblems { break }
             let halves = part.split(separator: "=", maxSplits: 1, omittingEmptySubsequences: false)
             guard let first = halves.first, let name = PercentDecoding.decode(first) else {
                 problems.append(

@@ -233,16 +233,20 @@ package final class HostMonitor: Sendable {
     }
 
     private func beat() async {
-        var lastAnswer = ContinuousClock.now
+        var sinceAnswer = clock.stopwatch()
         while (try? await clock.sleep(for: host.settings.heartbeatInterval)) != nil {
             let started = ContinuousClock.now
             switch await listen() {
             case .success(let free):
-                lastAnswer = .now
-                showAnswer(free, latency: lastAnswer - started)
+                sinceAnswer = clock.stopwatch()
+                showAnswer(free, latency: ContinuousClock.now - started)
+            case .failure(let error) where !error.isTransient && !error.isUncertain:
+                // An answer all the same: not every driver can tell its free memory.
+                sinceAnswer = clock.stopwatch()
+                showAnswer(host.state.facts?.memoryFreeBytes ?? 0, latency: ContinuousClock.now - started)
             case .failure(let error):
                 handle(error, isBeat: true)
-                if ContinuousClock.now - lastAnswer > host.settings.heartbeatTimeout {
+                if sinceAnswer() > host.settings.heartbeatTimeout {
                     host.fleet.update(host.name) { $0.reach = .offline }
                 }
             }

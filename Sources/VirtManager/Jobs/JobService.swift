@@ -5,6 +5,7 @@ internal import Platform
 /// The jobs, for whoever asks.
 package final class JobService: Sendable {
     private let engine: JobEngine
+    private let waits = JobWaits()
 
     package init(engine: JobEngine) { self.engine = engine }
 
@@ -22,11 +23,19 @@ package final class JobService: Sendable {
         ServiceError("job.not_found", .notFound, "there is no job '\(id.prefix(64))'", hints: ["ended jobs are kept for 30 days"])
     }
 
-    /// The job at its end, or after its next change (`after`), or when `limit` is over.
+    /// The job at its end, or after its next change (`after`), or when `limit` is over; as it is once the queue has stopped.
     package func wait(_ id: JobID, after: Int64? = nil, limit: Duration) async throws -> Job {
-        guard let job = try await engine.wait(id, after: after, limit: limit) else { throw unknown(id.text) }
+        let found = try await waits.run { [engine] in try await engine.wait(id, after: after, limit: limit) }
+        guard let job = found else { throw unknown(id.text) }
+        // Nobody else can bring the bytes of an upload: its caller is told instead of being asked to look later.
+        if waits.isOver, !job.state.endsWaits, job.kind == "volume.upload" {
+            throw ServiceError("daemon.stopping", .temporary, "the daemon is stopping", isRetryable: true, job: job.id, retryAfterSeconds: 2)
+        }
         return job
     }
+
+    /// For when the queue has stopped: nothing changes any more, so nobody is kept waiting.
+    func endWaits() { waits.end() }
 
     package func log(_ id: JobID, after: Int64, limit: Int) async throws -> [JobLogLine] {
         try await engine.store.log(id, after: after, limit: limit)

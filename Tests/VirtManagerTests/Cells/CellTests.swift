@@ -33,6 +33,19 @@ import Testing
         try Golden.check(table, "crash-cells.txt")
     }
 
+    /// Death, a broken connection, an error and silence inside every call that changes something.
+    @Test(.timeLimit(.minutes(10))) func everyCallMayGoWrong() async throws {
+        let counts = try await Self.inParallel(KindFixture.all, width: 4) { fixture in
+            let trial = try await CallTrial(fixture)
+            for cell in trial.cells {
+                let problems = try await trial.run(cell)
+                #expect(problems.isEmpty, "\(fixture.name) \(cell): \(problems)")
+            }
+            return trial.cells.count
+        }
+        print("cells inside calls: \(counts.reduce(0, +))")
+    }
+
     /// Answers in the order of `items`, `width` at a time.
     private static func inParallel<Item: Sendable, Answer: Sendable>(
         _ items: [Item], width: Int, _ work: @escaping @Sendable (Item) async throws -> Answer

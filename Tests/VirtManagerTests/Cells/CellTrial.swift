@@ -35,10 +35,14 @@ struct CellTrial: Sendable {
         return CellTrial(fixture: fixture, steps: steps, pictures: pictures, isUndoable: kind.isUndoable)
     }
 
-    private static func prepared(_ fixture: KindFixture) async throws -> (ManagerBench, FakeWorld) {
+    static func prepared(_ fixture: KindFixture) async throws -> (ManagerBench, FakeWorld) {
         let world = FakeWorld.standard()
         try await fixture.prepare(world)
         return (try ManagerBench([world]), world)
+    }
+
+    func without(console: Bool) -> CellTrial {
+        CellTrial(fixture: fixture, steps: steps, pictures: pictures.map { $0.without(console: console) }, isUndoable: isUndoable)
     }
 
     var cells: [CrashCell] {

@@ -52,7 +52,9 @@ import Testing
         let fleet = Self.fleet()
         let numbers = (0..<count).map { UInt8($0) }.shuffled()
         fleet.take(all: numbers.map { Self.machine($0, .stopped) }, on: Self.host, ticket: fleet.nextTicket())
-        for number in numbers.prefix(3) { fleet.take(.sample(number), Self.machine(number, .running), on: Self.host, ticket: fleet.nextTicket()) }
+        for number in numbers.prefix(3) {
+            fleet.take(.sample(number), Self.machine(number, .running), on: Self.host, ticket: fleet.nextTicket())
+        }
         fleet.take(.sample(numbers[0]), nil, on: Self.host, ticket: fleet.nextTicket())
         let names = fleet.view.machines.map(\.name)
         #expect(names == names.sorted() && names.count == count - 1)
@@ -91,7 +93,8 @@ import Testing
         }
         let cases: [([ObservedAddress], String?)] = [
             ([], nil), ([seen("127.0.0.1", .agent), seen("::1", .agent), seen("fe80::1", .agent), seen("169.254.1.1", .lease)], nil),
-            ([seen("10.0.0.1", .lease), seen("10.0.0.2", .agent)], "10.0.0.2"), ([seen("10.0.0.1", .arp), seen("10.0.0.2", .lease)], "10.0.0.2"),
+            ([seen("10.0.0.1", .lease), seen("10.0.0.2", .agent)], "10.0.0.2"),
+            ([seen("10.0.0.1", .arp), seen("10.0.0.2", .lease)], "10.0.0.2"),
             ([seen("2001:db8::1", .agent), seen("10.0.0.1", .agent)], "10.0.0.1"),
             ([seen("2001:db8::1", .agent), seen("10.0.0.1", .lease)], "2001:db8::1"),
             ([seen("FE80::1", .agent), seen("10.0.0.1", .arp)], "10.0.0.1"),
@@ -105,7 +108,9 @@ import Testing
             (.milliseconds(1400), .milliseconds(300), [.kvm, .tcg]), (.milliseconds(1600), .milliseconds(300), [.tcg]),
             (.seconds(3), .seconds(2), [.kvm, .tcg]), (.seconds(5), .seconds(2), [.tcg]), (.seconds(1), nil, [.kvm]),
         ]
-        for (kvm, tcg, proven) in cases { #expect(AcceleratorProbe.judge(kvm: kvm, tcg: tcg) == proven, "\(String(describing: kvm)) \(String(describing: tcg))") }
+        for (kvm, tcg, proven) in cases {
+            #expect(AcceleratorProbe.judge(kvm: kvm, tcg: tcg) == proven, "\(String(describing: kvm)) \(String(describing: tcg))")
+        }
     }
 
     @Test func whichActionsGoInWhichState() {
@@ -113,6 +118,8 @@ import Testing
             .stopped: [.start], .running: [.shutdown, .stop, .reboot, .reset, .pause], .paused: [.stop, .reset, .resume], .saved: [.start],
             .crashed: [.start, .stop], .migrating: [], .unknown: [],
         ]
-        for state in RunState.allCases { #expect(Set(MachineAction.allCases.filter { $0.isAllowed(in: state) }) == table[state], "\(state)") }
+        for state in RunState.allCases {
+            #expect(Set(MachineAction.allCases.filter { $0.isAllowed(in: state) }) == table[state], "\(state)")
+        }
     }
 }

@@ -18,7 +18,9 @@ import Testing
     }
 
     /// Moves the clock on until `isTrue`.
-    private static func advance(_ clock: TestClock, by step: Duration = .seconds(2), until what: String, _ isTrue: () throws -> Bool) async throws {
+    private static func advance(
+        _ clock: TestClock, by step: Duration = .seconds(2), until what: String, _ isTrue: () throws -> Bool
+    ) async throws {
         try await VirtManagerTests.until(what) {
             if try isTrue() { return true }
             clock.advance(by: step)
@@ -55,6 +57,17 @@ import Testing
             #expect(life.state("h2") == .online)
             world.faults.clear()
             try await Self.advance(clock, until: "online again") { life.state("h1") == .online }
+        }
+    }
+
+    /// A driver that cannot tell its free memory answers nevertheless.
+    @Test func anErrorIsAnAnswerToo() async throws {
+        try await Self.twoHosts { life, world, clock in
+            world.faults.fail(.ping, times: nil, with: .unsupported)
+            let before = world.faults.count(.ping)
+            try await Self.advance(clock, until: "ten beats") { world.faults.count(.ping) >= before + 10 }
+            #expect(life.state("h1") == .online)
+            #expect(try !life.machine("a").isStale)
         }
     }
 

@@ -36,7 +36,9 @@ import Testing
                 life,
                 [
                     "name": "x", "memory": "1TiB", "accel": "kvm", "boot": ["kernel": ["volume": "nokernel"]],
-                    "disks": [["volume": "nothing.qcow2"], ["size": "1GiB", "pool": "nopool"], ["from": ["volume": "noimage"], "mode": "linked"]],
+                    "disks": [
+                        ["volume": "nothing.qcow2"], ["size": "1GiB", "pool": "nopool"], ["from": ["volume": "noimage"], "mode": "linked"],
+                    ],
                     "nics": [["network": "nonet"], ["network": "lonely"]],
                 ])
             #expect(error.category == .invalid)
@@ -103,7 +105,8 @@ import Testing
                 Issue.record("no plan")
                 return
             }
-            #expect(plan.steps == ["check", "disk-vda", "disk-vdb", "console", "define", "start", "wait-running", "wait-address", "wait-agent"])
+            #expect(
+                plan.steps == ["check", "disk-vda", "disk-vdb", "console", "define", "start", "wait-running", "wait-address", "wait-agent"])
             #expect(life.bench.world.inventory() == before)
         }
     }
@@ -193,7 +196,8 @@ import Testing
                 for name in ["a", "b"] {
                     group.addTask {
                         do {
-                            let end = try await life.end(try await Self.create(life, ["name": .string(name), "disks": [["volume": "data.qcow2"]]]))
+                            let end = try await life.end(
+                                try await Self.create(life, ["name": .string(name), "disks": [["volume": "data.qcow2"]]]))
                             return end.failure?.code ?? end.state.rawValue
                         } catch let error as ServiceError {
                             return error.code
@@ -237,7 +241,8 @@ import Testing
             life.bench.world.faults.hang(.define)
             let first = try await life.manager.machines.put("web1", ["vcpus": 2], .sample)
             await life.bench.world.faults.hangingCall(.only(.define))
-            guard case .job(let mine) = first, case .job(let joined) = try await life.manager.machines.put("web1", ["vcpus": 2], .sample) else {
+            guard case .job(let mine) = first, case .job(let joined) = try await life.manager.machines.put("web1", ["vcpus": 2], .sample)
+            else {
                 Issue.record("no jobs")
                 return
             }

@@ -28,5 +28,13 @@ struct WorldPicture: Equatable, Sendable, CustomStringConvertible {
         self.lines = lines.sorted()
     }
 
+    private init(lines: [String]) { self.lines = lines }
+
+    /// Leaves out what guests wrote on their consoles.
+    func without(console: Bool) -> WorldPicture {
+        console
+            ? WorldPicture(lines: lines.filter { !$0.hasPrefix("file") && !$0.hasPrefix("volume") || !$0.contains(".console.log") }) : self
+    }
+
     var description: String { lines.joined(separator: " | ") }
 }

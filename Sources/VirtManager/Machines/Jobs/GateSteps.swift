@@ -54,10 +54,10 @@ struct GateSteps {
     }
 
     private func wait(_ gate: String, _ context: StepContext) async throws {
-        let end = ContinuousClock.now + timeout
+        let passed = world.clock.stopwatch()
         while true {
             if case .done = try await look(gate) { return }
-            guard ContinuousClock.now < end else {
+            guard passed() < timeout else {
                 throw JobFailure(
                     "gate.\(gate)_timeout", category: "timeout",
                     detail:

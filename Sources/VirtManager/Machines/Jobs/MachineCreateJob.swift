@@ -45,9 +45,16 @@ package struct MachineCreateJob: JobKind {
                         let needed = disk.from ?? (disk.isMade ? nil : disk.volume)
                         guard let needed else { continue }
                         guard let found = try await host.refresh(needed) else { throw Self.missing(needed) }
-                        if !disk.isMade, let user = use.users(of: needed, path: found.path).first(where: { $0.id != creation.id }) {
+                        // Reading goes beside reading; writing goes beside nothing.
+                        let onlyReads = disk.isMade || disk.isReadOnly
+                        let users = onlyReads ? use.writers(of: needed, path: found.path) : use.users(of: needed, path: found.path)
+                        if let user = users.first(where: { $0.id != creation.id }) {
                             throw JobFailure(
                                 "volume.in_use", category: "conflict", detail: "volume '\(needed)' is in use by VM '\(user.name)'")
+                        }
+                        if !onlyReads, let child = use.children(ofPath: found.path).first {
+                            throw JobFailure(
+                                "volume.in_use", category: "conflict", detail: "volume '\(child)' stands on volume '\(needed)'")
                         }
                     }
                     for machine in world.fleet.view.machines(name: creation.name) where machine.id != creation.id {

@@ -86,7 +86,7 @@ struct PowerSteps {
 
     /// Asks again every few seconds: a guest that is still booting has not heard the first time. Answers whether it is off.
     private static func askToPowerOff(_ world: JobWorld, _ host: ManagedHost, _ machine: MachineID, grace: Duration) async throws -> Bool {
-        let end = ContinuousClock.now + grace
+        let passed = world.clock.stopwatch()
         while true {
             do {
                 try await host.connection.requestShutdown(machine)
@@ -94,11 +94,11 @@ struct PowerSteps {
                 // It may have gone off between the look and the request.
                 guard error.code == .invalidState || error.code == .agentUnavailable else { throw error }
             }
-            let left = max(.zero, end - ContinuousClock.now)
+            let left = max(.zero, grace - passed())
             if try await wait(world, host, machine, for: min(left, .seconds(4)), until: { $0.map { !$0.state.isActive } ?? true }) {
                 return true
             }
-            if ContinuousClock.now >= end { return false }
+            if passed() >= grace { return false }
         }
     }
 
@@ -124,10 +124,10 @@ struct PowerSteps {
         _ world: JobWorld, _ host: ManagedHost, _ machine: MachineID, for limit: Duration,
         until isReached: @Sendable (MachineObservation?) -> Bool
     ) async throws -> Bool {
-        let end = ContinuousClock.now + limit
+        let passed = world.clock.stopwatch()
         while true {
             if isReached(try await host.refresh(machine)) { return true }
-            let left = end - ContinuousClock.now
+            let left = limit - passed()
             if left <= .zero { return false }
             try await world.clock.sleep(for: min(left, .milliseconds(100)))
         }

@@ -168,9 +168,17 @@ package struct VolumeUploadJob: JobKind {
                 } catch {
                     await sink.abort()
                     inbox.remove(context.job)
-                    throw error
+                    throw Self.final(error)
                 }
             })
+    }
+
+    /// What was read from the caller cannot be read again: there is no second try, and the first cause is the one to tell.
+    private static func final(_ error: any Error) -> any Error {
+        if error is CancellationError { return error }
+        var failure = JobFailure.from(error)
+        failure.isTransient = false
+        return failure
     }
 
     private func check(_ report: JSONValue?, _ target: VolumeTarget) throws {
