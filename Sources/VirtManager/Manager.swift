@@ -67,7 +67,7 @@ package final class Manager: Sendable {
 
     /// Every kind of job there is: one list, from which the crash cells are made too.
     static func kinds(_ world: JobWorld, _ volumes: VolumeStore, _ inbox: UploadInbox) -> [any JobKind] {
-        [MachineCreateJob(world), MachineDeleteJob(world), MachineUpdateJob(world)]
+        [MachineCreateJob(world), MachineDeleteJob(world, store: volumes), MachineUpdateJob(world)]
             + MachineAction.allCases.map { MachinePowerJob($0, world) }
             + [VolumeCreateJob(world), VolumeDeleteJob(world, store: volumes), VolumeUploadJob(world, store: volumes, inbox: inbox)]
     }

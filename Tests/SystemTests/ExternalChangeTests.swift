@@ -43,7 +43,9 @@ extension RealHypervisor {
                 let start = ContinuousClock.now
                 async let told = Self.timeOf { try await host.virsh(verb, "st-watched") }
                 let seen = try await Self.timeOf {
-                    while try await daemon.get("/v1/vms/st-watched")["state"]?.stringValue != state { try await Task.sleep(for: .milliseconds(1)) }
+                    while try await daemon.get("/v1/vms/st-watched")["state"]?.stringValue != state {
+                        try await Task.sleep(for: .milliseconds(1))
+                    }
                 }
                 whole.append(seen - start)
                 delays.append(max(.zero, seen - (try await told)))

@@ -29,7 +29,8 @@ package final class JobService: Sendable {
         guard let job = found else { throw unknown(id.text) }
         // Nobody else can bring the bytes of an upload: its caller is told instead of being asked to look later.
         if waits.isOver, !job.state.endsWaits, job.kind == "volume.upload" {
-            throw ServiceError("daemon.stopping", .temporary, "the daemon is stopping", isRetryable: true, job: job.id, retryAfterSeconds: 2)
+            throw ServiceError(
+                "daemon.stopping", .temporary, "the daemon is stopping", isRetryable: true, job: job.id, retryAfterSeconds: 2)
         }
         return job
     }

@@ -32,6 +32,10 @@ final class JobWaits: Sendable {
         }
         if number == nil { task.cancel() }
         defer { if let number { state.withLock { $0.waits[number] = nil } } }
-        return try await withTaskCancellationHandler { try await task.value } onCancel: { task.cancel() }
+        return try await withTaskCancellationHandler {
+            try await task.value
+        } onCancel: {
+            task.cancel()
+        }
     }
 }

@@ -51,7 +51,10 @@ extension StorageService {
                 "pool.no_space", .noSpace,
                 "pool '\(pool.name)' has \(pool.observation.availableBytes) bytes left, the upload is \(length) bytes", isRetryable: true)
         }
-        if mutation.dryRun { return .plan(DryRun(steps: ["check", "create", "receive", "publish"], bytes: options.length ?? 0)) }
+        if mutation.dryRun {
+            let steps = try desk.engine.kind("volume.upload")?.steps(target.json) ?? []
+            return .plan(DryRun(steps: steps.map(\.name), bytes: options.length ?? 0))
+        }
         let incoming = IncomingUpload(
             source: source,
             inspector: ImageInspector(stated: options.format.flatMap(ImageFormat.init(rawValue:)), expectedBytes: options.length))

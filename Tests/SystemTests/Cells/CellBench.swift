@@ -15,13 +15,17 @@ struct CellBench {
     func steps() async throws -> [String] {
         try await kind.prepare(daemon)
         let key = "plain-\(kind.name)"
-        let answer = try await kind.request(daemon, key)
+        let plan = try await kind.request(daemon, "plan-\(kind.name)", "dry_run=true").require(200)
+        #expect(plan["possible"] == true, "\(plan)")
+        let answer = try await kind.request(daemon, key, Self.wait)
         try #require(answer.isSuccess, "\(kind.name): \(answer)")
         let job = try await job(key)
         #expect(job["kind"]?.stringValue == kind.name)
         #expect(try await CellWorld.look(at: host) == kind.done, "\(kind.name) without injury")
         #expect(try await kind.check(daemon, key) == nil)
-        return (job["progress"]?["steps"]?.arrayValue ?? []).compactMap { $0["name"]?.stringValue }
+        let steps = (job["progress"]?["steps"]?.arrayValue ?? []).compactMap { $0["name"]?.stringValue }
+        #expect(plan["plan"]?["steps"]?.arrayValue == steps.map(JSONValue.string), "the plan of \(kind.name)")
+        return steps
     }
 
     /// Every step with every place for a kill, and the place after the act for an error and a cancel.
@@ -45,7 +49,7 @@ struct CellBench {
             daemon.disarm()
         }
         // The same request again is the same job, whatever happened.
-        let last = cell.injury == .death ? try await kind.request(daemon, key) : first
+        let last = cell.injury == .death ? try await kind.request(daemon, key, Self.wait) : first
         let job = try await job(key)
         outcome.state = job["state"]?.stringValue.flatMap(JobState.init(rawValue:))
         outcome.attempts = Int(job["attempt"]?.integerValue ?? 0)
@@ -57,12 +61,13 @@ struct CellBench {
         return outcome
     }
 
+    private static let wait = "wait=60s"
     private static let deeds: [CrashInjury: String] = [.death: "kill", .error: "error", .cancel: "cancel"]
 
     /// Sends the request; for a death it answers what the daemon could still say, and starts it again.
     private func inject(_ cell: CrashCell, _ key: String) async throws -> HTTPAnswer? {
-        guard cell.injury == .death else { return try await kind.request(daemon, key) }
-        let request = Task { try? await kind.request(daemon, key) }
+        guard cell.injury == .death else { return try await kind.request(daemon, key, Self.wait) }
+        let request = Task { try? await kind.request(daemon, key, Self.wait) }
         let end = ContinuousClock.now + .seconds(20)
         while daemon.isRunning, daemon.hasFired || ContinuousClock.now < end { try await Task.sleep(for: .milliseconds(2)) }
         if daemon.isRunning { return await request.value }
@@ -79,7 +84,7 @@ struct CellBench {
         try await daemon.poll("/v1/hosts/h1") { $0["state"]?.stringValue == "online" }
         try await kind.prepare(daemon)
         try daemon.arm("\(site)=hold")
-        let request = Task { try? await kind.request(daemon, key) }
+        let request = Task { try? await kind.request(daemon, key, Self.wait) }
         try await daemon.hold(at: site.description) { try await host.killDaemon() }
         // Long enough for the step to find nobody there.
         try await daemon.poll("/v1/hosts/h1") { $0["state"]?.stringValue != "online" }

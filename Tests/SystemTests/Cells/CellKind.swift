@@ -7,8 +7,8 @@ struct CellKind: Sendable {
     let name: String
     /// Brings the world to where the request makes sense, and takes away what the last cell made.
     let prepare: @Sendable (DaemonProcess) async throws -> Void
-    /// Sends the request with this key and `?wait`.
-    let request: @Sendable (DaemonProcess, _ key: String) async throws -> HTTPAnswer
+    /// Sends the request with this key and query.
+    let request: @Sendable (DaemonProcess, _ key: String, _ query: String) async throws -> HTTPAnswer
     /// The host after a success, and after a failure or cancel.
     let done: CellWorld
     let undone: CellWorld
@@ -32,7 +32,7 @@ struct CellKind: Sendable {
     private static let create = CellKind(
         name: "vm.create",
         prepare: { try await $0.delete("\(vm)?missing=ok&wait=30s").require(204) },
-        request: { try await $0.send("POST", "/v1/vms?wait=60s", body, key: $1) },
+        request: { try await $0.send("POST", "/v1/vms?\($2)", body, key: $1) },
         done: .machine("running"), undone: CellWorld())
 
     /// The machine is there and in this state.
@@ -55,7 +55,7 @@ struct CellKind: Sendable {
 
     private static func power(_ action: String, from: String, to: String, _ options: JSONValue? = nil) -> CellKind {
         CellKind(
-            name: "vm.\(action)", prepare: have(from), request: { try await $0.send("POST", "\(vm)/\(action)?wait=60s", options, key: $1) },
+            name: "vm.\(action)", prepare: have(from), request: { try await $0.send("POST", "\(vm)/\(action)?\($2)", options, key: $1) },
             done: .machine(CellWorld.words[to] ?? to), undone: .machine(CellWorld.words[from] ?? from))
     }
 
@@ -82,7 +82,7 @@ struct CellKind: Sendable {
 
     private static let update = CellKind(
         name: "vm.update", prepare: have("running"),
-        request: { try await $0.send("PATCH", "\(vm)?wait=30s", ["description": .string($1), "labels": ["cell": .string($1)]], key: $1) },
+        request: { try await $0.send("PATCH", "\(vm)?\($2)", ["description": .string($1), "labels": ["cell": .string($1)]], key: $1) },
         done: .machine("running"), undone: .machine("running"),
         check: { daemon, key in
             let seen = try await daemon.get(vm)
@@ -90,7 +90,7 @@ struct CellKind: Sendable {
         })
 
     private static let delete = CellKind(
-        name: "vm.delete", prepare: have("running"), request: { try await $0.send("DELETE", "\(vm)?wait=30s", key: $1) },
+        name: "vm.delete", prepare: have("running"), request: { try await $0.send("DELETE", "\(vm)?\($2)", key: $1) },
         done: CellWorld(), undone: .machine("running"))
 
     // MARK: Volumes
@@ -101,7 +101,7 @@ struct CellKind: Sendable {
             try await $0.delete("\(vm)?missing=ok&wait=30s").require(204)
             try await $0.delete("\(volume)?missing=ok&wait=30s").require(204)
         },
-        request: { try await $0.send("POST", "/v1/pools/default/volumes?wait=30s", newVolume, key: $1) },
+        request: { try await $0.send("POST", "/v1/pools/default/volumes?\($2)", newVolume, key: $1) },
         done: .volume, undone: CellWorld())
 
     private static let volumeDelete = CellKind(
@@ -111,7 +111,7 @@ struct CellKind: Sendable {
                 try await daemon.post("/v1/pools/default/volumes?wait=30s", newVolume).require(201)
             }
         },
-        request: { try await $0.send("DELETE", "\(volume)?wait=30s", key: $1) },
+        request: { try await $0.send("DELETE", "\(volume)?\($2)", key: $1) },
         done: CellWorld(), undone: .volume)
 
     private static let newVolume: JSONValue = ["name": "st-cell-volume.qcow2", "size": "1MiB", "format": "qcow2"]
@@ -120,9 +120,10 @@ struct CellKind: Sendable {
     private static let upload = CellKind(
         name: "volume.upload",
         prepare: { try await $0.delete("\(volume)?missing=ok&wait=30s").require(204) },
-        request: { daemon, key in
+        request: { daemon, key, query in
             try await daemon.client.send(
-                "PUT", "\(volume)/content?format=raw", fields: [("Idempotency-Key", key)], body: [UInt8](repeating: 7, count: 300_000))
+                "PUT", "\(volume)/content?format=raw&\(query)", fields: [("Idempotency-Key", key)],
+                body: [UInt8](repeating: 7, count: 300_000))
         },
         done: .volume, undone: CellWorld(),
         lostAt: { site in

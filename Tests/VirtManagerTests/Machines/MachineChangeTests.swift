@@ -140,6 +140,36 @@ import Testing
         }
     }
 
+    @Test func aDeleteThatFailedHalfwayIsFinishedByARetry() async throws {
+        try await Self.withMachine { life in
+            life.bench.world.faults.fail(.deleteVolume, call: 2)
+            let half = try await life.end(
+                try await life.manager.machines.delete("web1", host: nil, disks: "owned", missingOK: false, .sample))
+            #expect(half.state == .failed)
+            #expect(life.bench.world.inventory().machines.isEmpty && life.bench.world.inventory().volumes.count == 2)
+            let rest = try await life.end(try await life.manager.jobs.retry(half.id.text, .sample))
+            #expect(rest.state == .succeeded && rest.retryOf == half.id, "\(rest.failure?.detail ?? "")")
+            #expect(life.bench.world.inventory().files.isEmpty)
+        }
+    }
+
+    @Test func whatWasKnownOfAVolumeGoesWithIt() async throws {
+        try await ManagerBench.with { life in
+            let storage = life.manager.storage
+            let sent = try await storage.upload(
+                pool: "default", volume: "disk.img", host: nil, UploadOptions(), source: ListSource([[1, 2, 3]]), .sample)
+            #expect(try await life.end(sent).state == .succeeded)
+            #expect(try await storage.volume(pool: "default", volume: "disk.img", host: nil).sha256 != nil)
+            let made = try await life.manager.machines.create(["name": "web1", "disks": [["volume": "disk.img"]]], .sample)
+            #expect(try await life.end(made).state == .succeeded)
+            let gone = try await life.manager.machines.delete("web1", host: nil, disks: "all", missingOK: false, .sample)
+            #expect(try await life.end(gone).state == .succeeded)
+            let anew = try await storage.createVolume(pool: "default", host: nil, ["name": "disk.img", "size": "1GiB"], .sample)
+            #expect(try await life.end(anew).state == .succeeded)
+            #expect(try await storage.volume(pool: "default", volume: "disk.img", host: nil).sha256 == nil)
+        }
+    }
+
     @Test func deleteIsRefusedWhileOthersStandOnTheDisks() async throws {
         try await Self.withMachine(.stopped) { life in
             let copy = try await life.end(

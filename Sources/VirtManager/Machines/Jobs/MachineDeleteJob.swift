@@ -43,8 +43,12 @@ package struct MachineDeleteJob: JobKind {
     package let isUndoable = false
     package let takesOver = true
     let world: JobWorld
+    let store: VolumeStore
 
-    package init(_ world: JobWorld) { self.world = world }
+    package init(_ world: JobWorld, store: VolumeStore) {
+        self.world = world
+        self.store = store
+    }
 
     package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
         guard let deletion = MachineDeletion(json: arguments) else { throw unreadableArguments(name) }
@@ -53,6 +57,13 @@ package struct MachineDeleteJob: JobKind {
         steps += deletion.volumes.enumerated().map { volumes.delete("delete-volume-\($0 + 1)", $1, except: deletion.id) }
         if let console = deletion.console { steps.append(deleteConsole(deletion, console)) }
         return steps
+    }
+
+    /// What was known of the volumes from their upload must not be told of others that get their names.
+    package func result(_ context: StepContext) async throws -> JSONValue? {
+        guard let deletion = MachineDeletion(json: context.arguments) else { return nil }
+        for volume in deletion.volumes { try await store.delete(volume, on: deletion.host) }
+        return nil
     }
 
     private func undefine(_ deletion: MachineDeletion) -> JobStep {

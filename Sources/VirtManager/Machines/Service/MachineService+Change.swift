@@ -24,7 +24,9 @@ extension MachineService {
                 "vm.unmanaged", .state, "VM '\(machine.name)' was made by another tool: Gantry keeps no labels in it",
                 hints: ["description and autostart can be changed"])
         }
-        if machine.activeJob == nil, update.change(of: machine.observation) == nil { return .unchanged(machine) }
+        if machine.activeJob == nil, update.change(of: machine.observation) == nil {
+            return mutation.dryRun ? .plan(DryRun()) : .unchanged(machine)
+        }
         if mutation.dryRun { return .plan(DryRun(steps: ["update"])) }
         return .job(
             try await desk.enqueue(

@@ -64,14 +64,22 @@ package final class MachineService: Sendable {
         try host.requireOnline()
         // A job in line may change the state before this one runs: then only the job can tell.
         let isAlone = machine.activeJob == nil
-        if isAlone, action.isFulfilled(in: machine.state), target.waitFor.isEmpty { return .unchanged(machine) }
+        if isAlone, action.isFulfilled(in: machine.state), target.waitFor.isEmpty {
+            return mutation.dryRun ? .plan(DryRun()) : .unchanged(machine)
+        }
         if isAlone, !action.isAllowed(in: machine.state), !action.isFulfilled(in: machine.state) {
             let error = refusal(action, machine)
             if mutation.dryRun { return .plan(DryRun(refused: error)) }
             throw error
         }
-        if action == .reboot, !machine.observation.isPersistent { throw transient(machine) }
-        if mutation.dryRun { return .plan(DryRun(steps: [action.rawValue] + target.waitFor.map { "wait-\($0)" })) }
+        if action == .reboot, !machine.observation.isPersistent {
+            if mutation.dryRun { return .plan(DryRun(refused: transient(machine))) }
+            throw transient(machine)
+        }
+        if mutation.dryRun {
+            let steps = try desk.engine.kind(action.jobKind)?.steps(target.json) ?? []
+            return .plan(DryRun(steps: steps.map(\.name)))
+        }
         let request = JobRequest(
             id: try desk.newID(), kind: action.jobKind, arguments: target.json, resources: [machine.path],
             locks: [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)], host: machine.host.text,
