@@ -71,8 +71,9 @@ let package = Package(
         tests(
             "VirtManagerTests", ["VirtManager", "Hypervisor", "JobQueue", "Libvirt", "SQLite", "JSON", "Platform", "Telemetry"],
             exclude: ["Golden"]),
-        tests("RESTAPITests", ["RESTAPI", "HTTPServer", "VirtManager", "Hypervisor", "JobQueue", "SQLite", "JSON", "Platform", "Telemetry"]),
+        tests(
+            "RESTAPITests", ["RESTAPI", "HTTPServer", "VirtManager", "Hypervisor", "JobQueue", "SQLite", "JSON", "Platform", "Telemetry"]),
         tests("GantrydTests", ["gantryd", "Telemetry"]),
-        tests("SystemTests", ["JSON", "Platform"]),
+        tests("SystemTests", ["JobQueue", "JSON", "Platform"]),
     ]
 )

@@ -39,10 +39,10 @@ package final class Manager: Sendable {
         let fleet = Fleet(installation: installation, hosts: connections.map(\.0))
         let managed = connections.map { ManagedHost(settings: $0.0, connection: $0.1, fleet: fleet) }
         let hosts = HostService(hosts: managed, defaultHost: options.defaultHost, fleet: fleet)
-        let world = JobWorld(hosts: hosts, installation: installation, clock: options.clock)
         let volumes = VolumeStore(database)
+        let world = JobWorld(hosts: hosts, installation: installation, volumes: volumes, clock: options.clock)
         let inbox = UploadInbox()
-        let kinds = Self.kinds(world, volumes, inbox)
+        let kinds = Self.kinds(world, inbox)
         engine = JobEngine(
             store: JobStore(database), kinds: kinds, log: log.named("jobs"), limits: options.limits, retry: options.retry,
             clock: options.clock,
@@ -55,7 +55,8 @@ package final class Manager: Sendable {
         let desk = JobDesk(engine: engine)
         self.fleet = fleet
         self.hosts = hosts
-        machines = MachineService(hosts: hosts, desk: desk, defaults: options.defaults, installation: installation)
+        machines = MachineService(
+            hosts: hosts, desk: desk, defaults: options.defaults, installation: installation, impatience: world.impatience)
         storage = StorageService(hosts: hosts, desk: desk, store: volumes, inbox: inbox, defaults: options.defaults)
         networks = NetworkService(hosts: hosts)
         jobs = JobService(engine: engine)
@@ -66,10 +67,10 @@ package final class Manager: Sendable {
     }
 
     /// Every kind of job there is: one list, from which the crash cells are made too.
-    static func kinds(_ world: JobWorld, _ volumes: VolumeStore, _ inbox: UploadInbox) -> [any JobKind] {
-        [MachineCreateJob(world), MachineDeleteJob(world, store: volumes), MachineUpdateJob(world)]
+    static func kinds(_ world: JobWorld, _ inbox: UploadInbox) -> [any JobKind] {
+        [MachineCreateJob(world), MachineDeleteJob(world), MachineUpdateJob(world)]
             + MachineAction.allCases.map { MachinePowerJob($0, world) }
-            + [VolumeCreateJob(world), VolumeDeleteJob(world, store: volumes), VolumeUploadJob(world, store: volumes, inbox: inbox)]
+            + [VolumeCreateJob(world), VolumeDeleteJob(world), VolumeUploadJob(world, inbox: inbox)]
     }
 
     /// Whether an unknown name may be called unknown.

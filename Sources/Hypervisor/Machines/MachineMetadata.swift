@@ -4,6 +4,8 @@
 package struct MachineMetadata: Sendable, Equatable {
     /// The installation that made the machine (`state_directory/identity`).
     package var installation: String
+    /// The machine it was written for: a definition copied by hand carries the mark of another. nil in marks of old.
+    package var machine: String?
     /// The job that made it, and that job's epoch then.
     package var job: String
     package var epoch: Int64
@@ -16,10 +18,11 @@ package struct MachineMetadata: Sendable, Equatable {
     package var ownedVolumes: [VolumeReference]
 
     package init(
-        installation: String, job: String, epoch: Int64, createdAtMilliseconds: Int64, accel: String = "auto",
+        installation: String, machine: String? = nil, job: String, epoch: Int64, createdAtMilliseconds: Int64, accel: String = "auto",
         labels: [String: String] = [:], ownedVolumes: [VolumeReference] = []
     ) {
         self.installation = installation
+        self.machine = machine
         self.job = job
         self.epoch = epoch
         self.createdAtMilliseconds = createdAtMilliseconds

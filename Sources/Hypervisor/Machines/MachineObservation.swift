@@ -14,6 +14,8 @@ package struct MachineObservation: Sendable, Equatable {
     package var startedAtMilliseconds: Int64?
     /// Whether the guest agent's channel is open on the guest's side.
     package var agentConnected: Bool
+    /// The definition could not be read: its hardware shows nothing, and may be anything.
+    package var isUnreadable = false
 
     package init(
         id: MachineID, name: String, state: RunState, stateReason: String, isPersistent: Bool, autostart: Bool,
@@ -31,6 +33,12 @@ package struct MachineObservation: Sendable, Equatable {
         self.metadata = metadata
         self.startedAtMilliseconds = startedAtMilliseconds
         self.agentConnected = agentConnected
+    }
+
+    /// Whether that installation of Gantry made this very machine.
+    package func isManaged(by installation: String) -> Bool {
+        guard let metadata else { return false }
+        return metadata.installation == installation && (metadata.machine == nil || metadata.machine == id.text)
     }
 }
 

@@ -187,6 +187,8 @@ final class JobAttempt {
         job.state = .waiting
         job.blockedBy = [what]
         publish()
+        // A host that hangs must not keep the slots from jobs on other hosts.
+        await engine.freeSlot(job.id)
         // Should the daemon die meanwhile, this job is not to blame.
         try? await engine.store.detach([job.id])
     }

@@ -98,6 +98,12 @@ extension JobEngine {
 
     // MARK: For a running attempt
 
+    /// Gives back a job's slot while it waits for its host. It goes on without one.
+    func freeSlot(_ id: JobID) {
+        slots.free(id)
+        dispatch()
+    }
+
     /// Gives back a job's locks and its slot: from here on it only waits and looks.
     func releaseLocks(_ id: JobID) {
         slots.free(id)

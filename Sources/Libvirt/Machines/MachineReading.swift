@@ -56,16 +56,19 @@ enum MachineReading {
         try handle.status("virDomainGetState") { virDomainGetState($0, &state, &reason, 0) }
         let xml = try handle.text("virDomainGetXMLDesc") { virDomainGetXMLDesc($0, 0) }
         // Metadata of others may lie too deep for any parser. One such domain must not hide all others of its host.
-        let described = (try? DomainDescription(xml: xml)) ?? DomainDescription(unreadable: name(handle))
+        let readable = try? DomainDescription(xml: xml)
+        let described = readable ?? DomainDescription(unreadable: name(handle))
         guard let id = described.id ?? id(handle) else {
             throw HypervisorError(.operationFailed, "a domain without UUID", function: "virDomainGetXMLDesc")
         }
         let meaning = DomainState(state: state, reason: reason, hasManagedSave: flags.hasManagedSave)
-        return MachineObservation(
+        var observation = MachineObservation(
             id: id, name: described.name, state: meaning.state, stateReason: meaning.reason, isPersistent: flags.isPersistent,
             autostart: flags.autostart, hardware: described.hardware, description: described.description,
             metadata: described.metadata, startedAtMilliseconds: meaning.state.isActive ? described.startedAtMilliseconds : nil,
             agentConnected: described.agentConnected)
+        observation.isUnreadable = readable == nil
+        return observation
     }
 
     private static func domains(_ connection: OpenConnection, _ flags: UInt32) throws -> [DomainHandle] {

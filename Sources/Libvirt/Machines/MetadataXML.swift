@@ -16,7 +16,8 @@ enum MetadataXML {
             "\(prefix)machine",
             [
                 "xmlns:\(machinePrefix)": withNamespace ? machineNamespace : nil, "installation": metadata.installation,
-                "job": metadata.job, "epoch": String(metadata.epoch), "created": String(metadata.createdAtMilliseconds),
+                "machine": metadata.machine, "job": metadata.job, "epoch": String(metadata.epoch),
+                "created": String(metadata.createdAtMilliseconds),
                 "accel": metadata.accel,
             ]
         ) { writer in
@@ -48,7 +49,7 @@ enum MetadataXML {
             let installation = machine.attribute("installation")
         else { return nil }
         var metadata = MachineMetadata(
-            installation: installation, job: machine.attribute("job") ?? "",
+            installation: installation, machine: machine.attribute("machine"), job: machine.attribute("job") ?? "",
             epoch: machine.attribute("epoch").flatMap { Int64($0) } ?? 0,
             createdAtMilliseconds: machine.attribute("created").flatMap { Int64($0) } ?? 0,
             accel: machine.attribute("accel") ?? "auto")

@@ -24,9 +24,15 @@ struct ChangeRunner: Sendable {
             throw error
         }
         let change = Change(exchange: exchange, query: query, body: body, mutation: mutation)
-        let result = try await replaying(key) { try await action.handler(change) }
-        return try await answer(result, wait: wait)
+        do {
+            return try await answer(try await replaying(key) { try await action.handler(change) }, wait: wait)
+        } catch let error as ServiceError where mutation.dryRun && Self.blockers.contains(error.category) {
+            return try await answer(.plan(DryRun(refused: error)), wait: nil)
+        }
     }
+
+    /// What stands in the way of a well-formed request: the answer of a dry run, not its failure.
+    private static let blockers: Set<ServiceError.Class> = [.conflict, .state, .noSpace, .unsupported]
 
     /// Of two equal requests at once the later one may be refused for what the earlier one just made: it gets that one's job too.
     func replaying(_ key: IdempotencyKey?, _ work: () async throws -> ChangeResult) async throws -> ChangeResult {

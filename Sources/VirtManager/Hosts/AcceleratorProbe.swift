@@ -13,11 +13,12 @@ struct AcceleratorProbe: Sendable {
     static let slowness = 2.0
     private static let limit = Duration.seconds(10)
 
-    func run(_ facts: HostFacts) async -> [Accelerator] {
+    /// What boots, best first. Throws if the host went silent meanwhile: then nothing is known, and nothing may be kept.
+    func run(_ facts: HostFacts) async throws(HypervisorError) -> [Accelerator] {
         guard facts.driver == "QEMU" else { return [.native] }
-        let tcg = facts.offeredAccelerators.contains(.tcg) ? await boot(.tcg, limit: .seconds(30)) : nil
+        let tcg = facts.offeredAccelerators.contains(.tcg) ? try await boot(.tcg, limit: .seconds(30)) : nil
         guard facts.offeredAccelerators.contains(.kvm) else { return tcg == nil ? [] : [.tcg] }
-        let kvm = await boot(.kvm, limit: tcg.map { max(.milliseconds(1500), $0 * Int(Self.slowness)) } ?? Self.limit)
+        let kvm = try await boot(.kvm, limit: tcg.map { max(.milliseconds(1500), $0 * Int(Self.slowness)) } ?? Self.limit)
         let proven = Self.judge(kvm: kvm, tcg: tcg)
         log.notice(
             "accelerators tried by booting",
@@ -36,11 +37,12 @@ struct AcceleratorProbe: Sendable {
         return proven
     }
 
-    private func boot(_ accelerator: Accelerator, limit: Duration) async -> Duration? {
+    private func boot(_ accelerator: Accelerator, limit: Duration) async throws(HypervisorError) -> Duration? {
         let name = "\(helperMachinePrefix)\(installation.prefix(8))-probe-\(accelerator.rawValue)"
         do {
             return try await host.connection.bootProbe(accelerator, name: name, limit: limit)
         } catch {
+            if error.isTransient || error.code == .cancelled { throw error }
             log.notice("accelerator does not boot", ["accel": accelerator.rawValue, "error": error.message])
             return nil
         }

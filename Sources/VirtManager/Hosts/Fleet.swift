@@ -99,12 +99,12 @@ package final class Fleet: Sendable {
     func take(networks: [NetworkObservation], on host: HostName) { state.withLock { $0.stocks[host]?.networks = networks } }
 
     /// Takes a pool's listing; machines whose disks got other figures get new views.
-    func take(volumes: [VolumeObservation], in pool: String, on host: HostName) {
+    func take(volumes: [VolumeObservation], in pool: String, on host: HostName, ticket: UInt64) {
         state.withLock { state in
             guard var stock = state.stocks[host] else { return }
             let old = stock.volumes[pool] ?? [:]
-            let new = Dictionary(volumes.map { ($0.reference.volume, $0) }, uniquingKeysWith: { first, _ in first })
-            stock.volumes[pool] = new
+            stock.take(all: volumes, in: pool, ticket: ticket)
+            let new = stock.volumes[pool] ?? [:]
             state.stocks[host] = stock
             var paths: Set<String> = []
             for (name, volume) in new where old[name]?.capacityBytes != volume.capacityBytes || old[name]?.backingPath != volume.backingPath
@@ -116,11 +116,11 @@ package final class Fleet: Sendable {
     }
 
     /// Takes one look at one volume; nil when it is gone.
-    func take(volume: VolumeObservation?, _ reference: VolumeReference, on host: HostName) {
+    func take(volume: VolumeObservation?, _ reference: VolumeReference, on host: HostName, ticket: UInt64) {
         state.withLock { state in
             guard state.stocks[host] != nil else { return }
             let old = state.stocks[host]?.observation(of: reference)
-            state.stocks[host]?.volumes[reference.pool, default: [:]][reference.volume] = volume
+            guard state.stocks[host]?.take(volume, reference, ticket: ticket) == true else { return }
             guard let stock = state.stocks[host], let path = volume?.path ?? old?.path,
                 old?.capacityBytes != volume?.capacityBytes || old?.backingPath != volume?.backingPath
             else { return }
@@ -207,7 +207,7 @@ package final class Fleet: Sendable {
     private static func view(
         of machine: MachineObservation, stock: HostStock, job: JobID?, version: UInt64, _ installation: String
     ) -> MachineView {
-        let isManaged = machine.metadata?.installation == installation
+        let isManaged = machine.isManaged(by: installation)
         let owned = isManaged ? Set(machine.metadata?.ownedVolumes ?? []) : []
         let disks = machine.hardware.disks.map { disk in
             let reference = disk.volume ?? disk.path.flatMap(stock.volume(at:))

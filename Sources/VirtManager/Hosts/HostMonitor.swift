@@ -66,6 +66,8 @@ package final class HostMonitor: Sendable {
                     group.addTask { await self.probe(facts) }
                 }
                 delay = .milliseconds(100)
+                // What the connection before this one was lost of is over.
+                dirt.withLock { $0.lost = nil }
                 await follow()
             } catch {
                 showLost(error)
@@ -143,7 +145,7 @@ package final class HostMonitor: Sendable {
         } catch {
             log.warning("cannot read what the host booted with", ["error": "\(error)"])
         }
-        let proven = await AcceleratorProbe(host: host, installation: installation, log: log).run(facts)
+        guard let proven = await tryAccelerators(facts) else { return }
         host.learn(accelerators: proven)
         // Nothing at all is not worth keeping: the next start tries again.
         guard !proven.isEmpty, !Task.isCancelled else { return }
@@ -152,6 +154,19 @@ package final class HostMonitor: Sendable {
         } catch {
             log.warning("cannot keep what the host booted with", ["error": "\(error)"])
         }
+    }
+
+    /// Tries until the host has stayed awake for a whole trial; nil when cancelled.
+    private func tryAccelerators(_ facts: HostFacts) async -> [Accelerator]? {
+        while !Task.isCancelled {
+            do {
+                return try await AcceleratorProbe(host: host, installation: installation, log: log).run(facts)
+            } catch {
+                log.notice("the trial of the accelerators was cut off; it comes again", ["error": error.message])
+                try? await clock.sleep(for: .seconds(2))
+            }
+        }
+        return nil
     }
 
     // MARK: Following
@@ -247,7 +262,10 @@ package final class HostMonitor: Sendable {
             case .failure(let error):
                 handle(error, isBeat: true)
                 if sinceAnswer() > host.settings.heartbeatTimeout {
-                    host.fleet.update(host.name) { $0.reach = .offline }
+                    host.fleet.update(host.name) { state in
+                        state.reach = .offline
+                        state.reason = "does not answer: \(error.message)"
+                    }
                 }
             }
         }

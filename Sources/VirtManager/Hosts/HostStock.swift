@@ -10,6 +10,7 @@ struct HostStock: Sendable {
     var volumes: [String: [String: VolumeObservation]] = [:]
     var machines: [MachineID: MachineObservation] = [:]
     var tickets: [MachineID: UInt64] = [:]
+    var volumeTickets: [VolumeReference: UInt64] = [:]
     var addresses: [MachineID: [ObservedAddress]] = [:]
 
     init(_ settings: HostSettings) { state = HostState(settings) }
@@ -27,6 +28,24 @@ struct HostStock: Sendable {
     }
 
     func observation(of reference: VolumeReference) -> VolumeObservation? { volumes[reference.pool]?[reference.volume] }
+
+    /// Takes one look at one volume; false if a later look was taken before.
+    mutating func take(_ volume: VolumeObservation?, _ reference: VolumeReference, ticket: UInt64) -> Bool {
+        guard ticket > volumeTickets[reference] ?? 0 else { return false }
+        volumeTickets[reference] = ticket
+        volumes[reference.pool, default: [:]][reference.volume] = volume
+        return true
+    }
+
+    /// Takes a pool's listing; what was looked at since it began stays as it was seen then.
+    mutating func take(all listed: [VolumeObservation], in pool: String, ticket: UInt64) {
+        var new = Dictionary(listed.map { ($0.reference.volume, $0) }, uniquingKeysWith: { first, _ in first })
+        for (reference, later) in volumeTickets where reference.pool == pool && later > ticket {
+            new[reference.volume] = volumes[pool]?[reference.volume]
+        }
+        volumeTickets = volumeTickets.filter { $0.key.pool != pool || $0.value > ticket }
+        volumes[pool] = new
+    }
 
     /// Takes one look at one machine; false if a later look was taken before.
     mutating func take(_ id: MachineID, _ observation: MachineObservation?, ticket: UInt64) -> Bool {

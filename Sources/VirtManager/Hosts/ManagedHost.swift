@@ -1,6 +1,5 @@
 package import Hypervisor
 internal import Platform
-internal import Synchronization
 
 /// One configured host: its connection, and the ways to bring the inventory up to date after touching it.
 package final class ManagedHost: Sendable {
@@ -8,7 +7,6 @@ package final class ManagedHost: Sendable {
     package let connection: any HostConnection
     let settings: HostSettings
     let fleet: Fleet
-    private let accelerators = Mutex<(known: [Accelerator]?, waiters: [CheckedContinuation<Void, Never>])>((nil, []))
 
     package init(settings: HostSettings, connection: any HostConnection, fleet: Fleet) {
         name = settings.name
@@ -50,19 +48,35 @@ package final class ManagedHost: Sendable {
         fleet.take(all: try await connection.machines(), on: name, ticket: ticket)
     }
 
+    /// Looks at everything that decides whether volumes of these pools may go. The inventory alone would not do: volumes of
+    /// other tools come without an event, and files that no storage call made are seen only by a look at the directory.
+    func refreshForDeletion(of pools: Set<String>) async throws(HypervisorError) {
+        for pool in pools.sorted() { try await connection.refreshPool(pool) }
+        try await refreshAll()
+    }
+
+    /// The same for the disks of one machine, which have names of ours: what may stand on them, without listing all machines.
+    func refreshVolumes(of pools: Set<String>) async throws(HypervisorError) {
+        for pool in pools.sorted() {
+            try await connection.refreshPool(pool)
+            try await refresh(pool: pool)
+        }
+    }
+
     func refreshPools() async throws(HypervisorError) { fleet.take(pools: try await connection.pools(), on: name) }
     func refreshNetworks() async throws(HypervisorError) { fleet.take(networks: try await connection.networks(), on: name) }
 
     /// Lists a pool's volumes anew and answers them; a pool that went away meanwhile has none.
     @discardableResult
     func refresh(pool: String) async throws(HypervisorError) -> [VolumeObservation] {
+        let ticket = fleet.nextTicket()
         do {
             let volumes = try await connection.volumes(in: pool)
-            fleet.take(volumes: volumes, in: pool, on: name)
+            fleet.take(volumes: volumes, in: pool, on: name, ticket: ticket)
             return volumes
         } catch {
             guard error.code == .poolNotFound || error.code == .invalidState else { throw error }
-            fleet.take(volumes: [], in: pool, on: name)
+            fleet.take(volumes: [], in: pool, on: name, ticket: ticket)
             throw error
         }
     }
@@ -70,8 +84,9 @@ package final class ManagedHost: Sendable {
     /// Looks at one volume and shows it.
     @discardableResult
     func refresh(_ reference: VolumeReference) async throws(HypervisorError) -> VolumeObservation? {
+        let ticket = fleet.nextTicket()
         let seen = try await connection.volume(reference)
-        fleet.take(volume: seen, reference, on: name)
+        fleet.take(volume: seen, reference, on: name, ticket: ticket)
         return seen
     }
 
@@ -104,25 +119,13 @@ package final class ManagedHost: Sendable {
 
     // MARK: Accelerators
 
-    func learn(accelerators found: [Accelerator]) {
-        fleet.update(name) { $0.accelerators = found }
-        let waiters = accelerators.withLock { state in
-            state.known = found
-            defer { state.waiters = [] }
-            return state.waiters
-        }
-        for waiter in waiters { waiter.resume() }
-    }
+    func learn(accelerators found: [Accelerator]) { fleet.update(name) { $0.accelerators = found } }
 
     /// What the host was seen to boot with, best first; waits for the trial to be over.
-    func provenAccelerators() async -> [Accelerator] {
-        await withCheckedContinuation { continuation in
-            let isKnown = accelerators.withLock { state in
-                if state.known == nil { state.waiters.append(continuation) }
-                return state.known != nil
-            }
-            if isKnown { continuation.resume() }
+    func provenAccelerators() async throws -> [Accelerator] {
+        while true {
+            if let known = state.accelerators { return known }
+            try await Task.sleep(for: .milliseconds(50))
         }
-        return accelerators.withLock { $0.known ?? [] }
     }
 }

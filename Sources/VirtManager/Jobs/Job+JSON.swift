@@ -2,6 +2,11 @@ package import JSON
 package import JobQueue
 internal import Platform
 
+extension Job {
+    /// Whether it is at a gate: its locks are given back, it is in nobody's way.
+    var onlyWaits: Bool { steps.contains { $0.phase == .intended && $0.name.hasPrefix("wait-") } }
+}
+
 /// A job as the API shows it.
 extension Job: JSONWritable {
     package func write(to writer: inout JSONWriter) {

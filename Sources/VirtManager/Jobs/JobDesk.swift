@@ -26,8 +26,10 @@ struct JobDesk: Sendable {
     }
 
     private func refuseIfBusy(_ request: JobRequest) throws {
-        let wanted = Set(request.locks.filter { $0.mode == .exclusive }.map(\.resource))
-        for job in engine.board.active where job.state != .needsAttention && job.locks.contains(where: { wanted.contains($0.resource) }) {
+        for job in engine.board.active
+        where job.state != .needsAttention && !job.onlyWaits
+            && job.locks.contains(where: { held in request.locks.contains { $0.conflicts(with: held) } })
+        {
             throw ServiceError(
                 "resource.busy", .conflict, "job \(job.id) (\(job.kind)) works on it", isRetryable: true,
                 hints: ["without ?if_busy=fail the request would queue behind it", "GET /v1/jobs/\(job.id)?wait=30s"], job: job.id)

@@ -49,6 +49,8 @@ package final class JobService: Sendable {
             return try await engine.cancel(job.id) ?? job
         } catch let failure as JobFailure {
             throw ServiceError(failure, job: job.id)
+        } catch {
+            throw JobDesk.refusal(error)
         }
     }
 
@@ -57,6 +59,9 @@ package final class JobService: Sendable {
         let old = try await get(id)
         guard old.kind != "volume.upload" else {
             throw ServiceError("job.not_repeatable", .state, "the bytes of an upload are not kept; send them again", job: old.id)
+        }
+        guard old.state != .succeeded else {
+            throw ServiceError("job.succeeded", .state, "job \(old.id) has done what it was to do; ask for it anew", job: old.id)
         }
         let reservations: [String]
         if let creation = MachineCreation(json: old.arguments), old.kind == "vm.create" {

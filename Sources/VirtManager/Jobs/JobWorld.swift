@@ -8,12 +8,21 @@ package struct JobWorld: Sendable {
     package let hosts: HostService
     /// The mark that our machines bear.
     package let installation: String
+    /// What is known of volumes from their making.
+    package let volumes: VolumeStore
+    /// Who is to be off without further grace.
+    package let impatience: Impatience
     let fleet: Fleet
     let clock: any Clock<Duration>
 
-    package init(hosts: HostService, installation: String, clock: any Clock<Duration> = ContinuousClock()) {
+    package init(
+        hosts: HostService, installation: String, volumes: VolumeStore, impatience: Impatience = Impatience(),
+        clock: any Clock<Duration> = ContinuousClock()
+    ) {
         self.hosts = hosts
         self.installation = installation
+        self.volumes = volumes
+        self.impatience = impatience
         fleet = hosts.fleet
         self.clock = clock
     }
@@ -25,7 +34,14 @@ package struct JobWorld: Sendable {
         return host
     }
 
-    func isOurs(_ machine: MachineObservation) -> Bool { machine.metadata?.installation == installation }
+    func isOurs(_ machine: MachineObservation) -> Bool { machine.isManaged(by: installation) }
+
+    /// A volume as it is now, with the format that was stated when it was made: a guest can write any header into a raw
+    /// one, and the host's storage driver believes it. nil if it is not there.
+    func volume(_ reference: VolumeReference, on host: ManagedHost) async throws -> VolumeObservation? {
+        guard let found = try await host.connection.volume(reference) else { return nil }
+        return found.stated(by: try volumes.record(reference, on: host.name))
+    }
 
     /// Runs a look at a host; no answer becomes `unreachable`, so that the job waits instead of guessing.
     func probe(

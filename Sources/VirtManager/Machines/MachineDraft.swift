@@ -69,7 +69,9 @@ extension MachineDraft {
         let reader = ObjectReader(body, problems: problems)
         reader.ignore(outputOnly)
         let vcpus = reader.integer("vcpus", in: 1...255) ?? 1
-        let memory = reader.byteCount("memory", alias: "memory_bytes", in: smallestMemory...largestMemory) ?? 256 << 20
+        // libvirt counts memory in KiB, upwards.
+        let asked = reader.byteCount("memory", alias: "memory_bytes", in: smallestMemory...largestMemory) ?? 256 << 20
+        let memory = (asked + 1023) / 1024 * 1024
         refuseLater(reader, vcpus: vcpus, memory: memory)
         let waitFor = reader.strings("wait_for", max: 8) ?? []
         for (index, gate) in waitFor.enumerated() where !gates.contains(gate) {
@@ -114,8 +116,11 @@ extension MachineDraft {
         only("firmware", ["bios"], ["bios"])
         only("secure_boot", [false], ["false"])
         only("tpm", [false], ["false"])
-        // What an answer shows here is what the host chose: taken back, not yet to be chosen.
-        reader.ignore("cpu", "machine")
+        // What an answer shows here is what the host chose: that is taken back, nothing else can be chosen yet.
+        only("cpu", ["default", "host-model", "max"], ["null", "default"])
+        if let machine = reader.value("machine"), machine != .null, machine.stringValue?.contains("q35") != true {
+            reader.problem("machine", "is not available yet", allowed: ["null"])
+        }
     }
 
     static func labels(_ reader: ObjectReader) -> [String: String]? {

@@ -179,8 +179,17 @@ struct MachinePlanner {
                         pointer: pointer, detail: "there is no network '\(wish.network)' on host '\(host.name)'\(hint)",
                         value: .string(wish.network), allowed: networks.map(\.name).sorted()))
             }
-            return NICSpec(mac: try wish.mac ?? Self.freshMAC(), network: wish.network, model: wish.model)
+            if let mac = wish.mac, let other = user(ofMAC: mac) {
+                problems.add(FieldProblem(pointer: "/nics/\(index)/mac", detail: "is used by VM '\(other)'", value: .string(mac)))
+            }
+            var mac = try wish.mac ?? Self.freshMAC()
+            while wish.mac == nil, user(ofMAC: mac) != nil { mac = try Self.freshMAC() }
+            return NICSpec(mac: mac, network: wish.network, model: wish.model)
         }
+    }
+
+    private func user(ofMAC mac: String) -> String? {
+        host.fleet.view.machines.first { $0.observation.hardware.nics.contains { $0.mac == mac } }?.name
     }
 
     /// The console's output is kept beside the first disk, in a pool that is a directory, so that storage calls reach it.

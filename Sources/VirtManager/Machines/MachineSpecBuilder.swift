@@ -25,7 +25,8 @@ struct MachineSpecBuilder {
             boot: boot,
             disks: disks, nics: creation.nics, consoleLogPath: console, description: creation.description,
             metadata: MachineMetadata(
-                installation: world.installation, job: job.text, epoch: epoch, createdAtMilliseconds: Timestamp.now().milliseconds,
+                installation: world.installation, machine: creation.id.text, job: job.text, epoch: epoch,
+                createdAtMilliseconds: Timestamp.now().milliseconds,
                 accel: creation.accel, labels: creation.labels, ownedVolumes: creation.ownedVolumes))
     }
 
@@ -38,7 +39,7 @@ struct MachineSpecBuilder {
     }
 
     private func accelerator(_ wanted: String) async throws -> Accelerator {
-        let proven = await host.provenAccelerators()
+        let proven = try await host.provenAccelerators()
         if wanted == "auto" {
             if let best = proven.first { return best }
             throw JobFailure(
@@ -56,7 +57,7 @@ struct MachineSpecBuilder {
     }
 
     private func require(_ volume: VolumeReference) async throws -> VolumeObservation {
-        guard let found = try await host.connection.volume(volume) else {
+        guard let found = try await world.volume(volume, on: host) else {
             throw JobFailure("volume.not_found", category: "not_found", detail: "volume '\(volume)' is gone")
         }
         return found
@@ -78,13 +79,15 @@ struct MachineSpecBuilder {
                 throw JobFailure(
                     "volume.chain_too_long", category: "conflict", detail: "volume '\(top.reference)' stands on more than 200 layers")
             }
-            guard let reference = world.fleet.volume(at: path, on: host.name), let next = try await host.connection.volume(reference) else {
+            guard let reference = world.fleet.volume(at: path, on: host.name), let seen = try await host.connection.volume(reference) else {
                 throw JobFailure(
                     "volume.chain_broken", category: "conflict",
                     detail: "volume '\(current.reference)' stands on '\(path)', which is in no pool")
             }
-            layers.append(.init(path: next.path, format: current.backingFormat ?? next.format))
-            current = next
+            // What was stated counts: by us when the layer was made, else by the header of the layer above it.
+            let record = try world.volumes.record(reference, on: host.name) ?? current.backingFormat.map { VolumeStore.Record(format: $0) }
+            current = seen.stated(by: record)
+            layers.append(.init(path: current.path, format: current.format))
         }
         return layers
     }

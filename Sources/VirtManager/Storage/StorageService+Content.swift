@@ -38,9 +38,11 @@ extension StorageService {
     package func upload(
         pool: String, volume: String, host: String?, _ options: UploadOptions, source: any UploadSource, _ mutation: Mutation
     ) async throws -> Outcome<VolumeState> {
-        let pool = try self.pool(pool, host: host)
+        var pool = try self.pool(pool, host: host)
         let managed = try hosts.require(pool.host)
         try managed.requireOnline()
+        do { try await managed.refreshPools() } catch { throw error.serviceError }
+        pool = try self.pool(pool.name, host: pool.host.text)
         var target = VolumeTarget(host: pool.host, volume: VolumeReference(pool: pool.name, volume: volume))
         target.bytes = options.length
         target.sha256 = options.sha256?.lowercased()

@@ -87,19 +87,32 @@ package final class StorageService: Sendable {
         if let backing {
             let reference = VolumeReference(pool: backing.pool, volume: backing.volume)
             target.backing = reference
-            let base = try await managed.refresh(reference)
+            let base = try await base(reference, managed)
             if base == nil { reader.problem("backing", "there is no volume '\(reference)' on host '\(pool.host)'") }
+            if let base, let writer = VolumeUse(fleet: hosts.fleet, host: pool.host).writers(of: reference, path: base.path).first {
+                reader.problem("backing", "is written to by VM '\(writer.name)': a volume on top of it would break")
+            }
             if format != "qcow2" { reader.problem("format", "a volume on a backing must be qcow2", allowed: ["qcow2"]) }
             if let base, let size, size < base.capacityBytes {
                 reader.problem("size", "is smaller than the backing", allowed: ["at least \(base.capacityBytes)"])
             }
-        } else if size == nil, !reader.isPresent("size"), !reader.isPresent("capacity_bytes") {
+        } else if size == nil, problems.items.allSatisfy({ $0.pointer != "/size" && $0.pointer != "/capacity_bytes" }) {
             reader.problem("size", "is missing", allowed: ["bytes, or a text such as \"2GiB\""])
         }
         guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
         try await refuseTaken(target, managed)
         if mutation.dryRun { return .plan(DryRun(steps: ["check", "create"])) }
         return .job(try await enqueue("volume.create", target, mutation))
+    }
+
+    /// nil without it, or without its pool.
+    private func base(_ reference: VolumeReference, _ managed: ManagedHost) async throws -> VolumeObservation? {
+        do {
+            return try await managed.refresh(reference)
+        } catch {
+            if error.code == .poolNotFound { return nil }
+            throw error
+        }
     }
 
     private func refuseTaken(_ target: VolumeTarget, _ managed: ManagedHost) async throws {
@@ -149,13 +162,14 @@ struct VolumeStateMaker {
     let fleet: Fleet
     let host: HostName
 
-    func state(_ seen: VolumeObservation, record: VolumeStore.Record?) -> VolumeState {
+    func state(_ observed: VolumeObservation, record: VolumeStore.Record?) -> VolumeState {
+        let seen = observed.stated(by: record)
         let use = VolumeUse(fleet: fleet, host: host)
         let users = use.users(of: seen.reference, path: seen.path)
         return VolumeState(
-            host: host, observation: seen, role: role(seen, users), sha256: record?.sha256,
+            host: host, observation: seen, role: role(seen, users), sha256: record.flatMap { $0.sha256.isEmpty ? nil : $0.sha256 },
             backing: seen.backingPath.flatMap { fleet.volume(at: $0, on: host) }, usedBy: users.map(\.name),
-            children: use.children(ofPath: seen.path))
+            children: use.children(ofPath: seen.path).map { $0.pool == seen.reference.pool ? $0.volume : $0.description })
     }
 
     private func role(_ seen: VolumeObservation, _ users: [MachineView]) -> String {

@@ -2,11 +2,17 @@ package import Hypervisor
 internal import Platform
 package import SQLite
 
-/// What the database keeps of volumes that came by upload: format and digest, recorded once, when the upload was whole.
+/// What the database keeps of volumes that Gantry made: format and, after an upload, digest; recorded once, at the making.
 package struct VolumeStore: Sendable {
     package struct Record: Sendable, Equatable {
         package var format: String
+        /// Of the bytes as they came; empty for a volume that was made empty.
         package var sha256: String
+
+        package init(format: String, sha256: String = "") {
+            self.format = format
+            self.sha256 = sha256
+        }
     }
 
     package static let upgrades = [
@@ -71,5 +77,19 @@ package struct VolumeStore: Sendable {
                 "DELETE FROM volume WHERE host = ? AND pool = ? AND name = ?",
                 [.text(host.text), .text(volume.pool), .text(volume.volume)])
         }
+    }
+}
+
+extension VolumeObservation {
+    /// As the host shows it, but with the format of the record where there is one: raw is raw, whatever its bytes say.
+    func stated(by record: VolumeStore.Record?) -> VolumeObservation {
+        guard let record, record.format != format else { return self }
+        var stated = self
+        stated.format = record.format
+        if record.format == "raw" {
+            stated.backingPath = nil
+            stated.backingFormat = nil
+        }
+        return stated
     }
 }

@@ -30,10 +30,23 @@ package struct VolumeUse: Sendable {
         }
     }
 
-    /// Names of volumes whose backing file it is.
-    package func children(ofPath path: String) -> [String] {
+    /// Volumes whose backing file it is.
+    package func children(ofPath path: String) -> [VolumeReference] {
         fleet.pools(host).flatMap { pool in
-            fleet.volumes(in: pool.name, on: host).filter { $0.backingPath == path }.map(\.reference.volume)
+            fleet.volumes(in: pool.name, on: host).filter { $0.backingPath == path }.map(\.reference)
         }.sorted()
+    }
+
+    /// Machines whose definition could not be read: they may use anything, so nothing on their host is known to be free.
+    var unreadable: [MachineView] { machines.filter(\.observation.isUnreadable) }
+
+    /// Names of running machines whose definition for the next boot names the file, asked of the host.
+    func defined(path: String, on host: ManagedHost) async throws -> [String] {
+        var names: [String] = []
+        for other in machines {
+            guard other.observation.isPersistent, other.state.isActive else { continue }
+            if try await host.connection.machineXML(other.id, inactive: true).contains(path) { names.append(other.name) }
+        }
+        return names
     }
 }

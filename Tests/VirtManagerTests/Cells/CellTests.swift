@@ -10,8 +10,9 @@ import Testing
 @Suite struct CellTests {
     @Test func everyKindHasAFixture() async throws {
         try await ManagerBench.with { life in
-            let world = JobWorld(hosts: life.manager.hosts, installation: ManagerBench.installation)
-            let kinds = Set(Manager.kinds(world, life.manager.storage.store, life.manager.storage.inbox).map(\.name))
+            let world = JobWorld(
+                hosts: life.manager.hosts, installation: ManagerBench.installation, volumes: life.manager.storage.store)
+            let kinds = Set(Manager.kinds(world, life.manager.storage.inbox).map(\.name))
             #expect(kinds == Set(KindFixture.all.map(\.kind)))
             #expect(kinds.count == 3 + MachineAction.allCases.count + 3)
         }

@@ -172,10 +172,14 @@ import Testing
 
     @Test func deleteIsRefusedWhileOthersStandOnTheDisks() async throws {
         try await Self.withMachine(.stopped) { life in
-            let copy = try await life.end(
-                try await life.manager.storage.createVolume(
-                    pool: "default", host: nil, ["name": "child.qcow2", "backing": ["volume": "web1-vda.qcow2"]], .sample))
-            #expect(copy.state == .succeeded)
+            try life.bench.world.virshCreateVolume(
+                VolumeSpec(
+                    reference: VolumeReference(pool: "default", volume: "child.qcow2"), format: "qcow2", capacityBytes: nil,
+                    backing: .init(path: "web1-vda.qcow2", format: "qcow2")))
+            try await until("the child is seen") {
+                life.manager.fleet.lastSeen(VolumeReference(pool: "default", volume: "child.qcow2"), on: life.manager.hosts.all[0].name)
+                    != nil
+            }
             let before = life.bench.world.inventory()
             let error = try await refusal {
                 _ = try await life.manager.machines.delete("web1", host: nil, disks: "owned", missingOK: true, .sample)

@@ -146,9 +146,9 @@ import Testing
                     pool: "default", host: nil, ["name": "c.qcow2", "backing": ["volume": "base.qcow2"]], .sample))
             #expect(try await refused("base.qcow2").details["children"] == ["c.qcow2"])
             // Taken into use between the request and the act.
-            world.faults.hang(.volume, call: 2)
+            world.faults.hang(.refreshPool, call: 1)
             let free = try await storage.deleteVolume(pool: "default", volume: "data.qcow2", host: nil, missingOK: false, .sample)
-            await world.faults.hangingCall(.only(.volume))
+            await world.faults.hangingCall(.only(.refreshPool))
             try world.virshDefine(
                 FakeDefinition(
                     id: .sample(5), name: "other",

@@ -40,6 +40,11 @@ package struct MachineCreateJob: JobKind {
             "check", .pure,
             probe: { [world] _ in
                 try await world.probe(creation.host) { host in
+                    if try await host.refresh(creation.id) != nil {
+                        throw JobFailure(
+                            "vm.exists", category: "conflict", detail: "VM '\(creation.name)' was made already",
+                            hints: ["POST \(MachineView.path(creation.id))/start starts it"])
+                    }
                     let use = VolumeUse(fleet: world.fleet, host: creation.host)
                     for disk in creation.disks {
                         let needed = disk.from ?? (disk.isMade ? nil : disk.volume)
@@ -72,11 +77,11 @@ package struct MachineCreateJob: JobKind {
     }
 
     private func makeVolume(_ creation: MachineCreation, _ disk: MachineCreation.Disk) -> JobStep {
-        VolumeSteps(world: world, host: creation.host).make("disk-\(disk.target)", disk.volume, isOurName: true) { host in
+        VolumeSteps(world: world, host: creation.host).make("disk-\(disk.target)", disk.volume, isOurName: true) { [world] host in
             guard let from = disk.from else {
                 return VolumeSpec(reference: disk.volume, format: "qcow2", capacityBytes: disk.bytes)
             }
-            guard let base = try await host.connection.volume(from) else { throw Self.missing(from) }
+            guard let base = try await world.volume(from, on: host) else { throw Self.missing(from) }
             // A bare name keeps the backing relative: the pool's path may differ on another host.
             let path = from.pool == disk.volume.pool ? from.volume : base.path
             return VolumeSpec(

@@ -43,27 +43,33 @@ package struct MachineDeleteJob: JobKind {
     package let isUndoable = false
     package let takesOver = true
     let world: JobWorld
-    let store: VolumeStore
 
-    package init(_ world: JobWorld, store: VolumeStore) {
-        self.world = world
-        self.store = store
-    }
+    package init(_ world: JobWorld) { self.world = world }
 
     package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
         guard let deletion = MachineDeletion(json: arguments) else { throw unreadableArguments(name) }
         let volumes = VolumeSteps(world: world, host: deletion.host)
-        var steps = [PowerSteps(world: world, host: deletion.host, machine: deletion.id).stop(), undefine(deletion)]
-        steps += deletion.volumes.enumerated().map { volumes.delete("delete-volume-\($0 + 1)", $1, except: deletion.id) }
+        var steps = [check(deletion), PowerSteps(world: world, host: deletion.host, machine: deletion.id).stop(), undefine(deletion)]
+        steps += deletion.volumes.enumerated().map { volumes.delete("delete-volume-\($0 + 1)", $1, of: deletion.id) }
         if let console = deletion.console { steps.append(deleteConsole(deletion, console)) }
         return steps
     }
 
-    /// What was known of the volumes from their upload must not be told of others that get their names.
-    package func result(_ context: StepContext) async throws -> JSONValue? {
-        guard let deletion = MachineDeletion(json: context.arguments) else { return nil }
-        for volume in deletion.volumes { try await store.delete(volume, on: deletion.host) }
-        return nil
+    /// Finds out before anything is touched whether others stand on the disks: an undefined machine could not tell any more
+    /// whose they were. An inactive pool's volumes are left to fail in their own steps.
+    private func check(_ deletion: MachineDeletion) -> JobStep {
+        JobStep(
+            "check", .pure,
+            probe: { [world] _ in
+                try await world.probe(deletion.host) { host in
+                    guard try await host.refresh(deletion.id) != nil, !deletion.volumes.isEmpty else { return .done }
+                    let active = Set(world.fleet.pools(deletion.host).filter(\.isActive).map(\.name))
+                    try await host.refreshVolumes(of: Set(deletion.volumes.map(\.pool)).intersection(active))
+                    try await VolumeSteps(world: world, host: deletion.host).requireUnused(deletion.volumes, of: deletion.id)
+                    return .done
+                }
+            },
+            act: { _ in })
     }
 
     private func undefine(_ deletion: MachineDeletion) -> JobStep {
@@ -103,6 +109,7 @@ package struct MachineDeleteJob: JobKind {
                 for part in parts where try await host.connection.volume(part) != nil {
                     try await host.connection.deleteVolume(part)
                 }
+                try await world.volumes.delete(console, on: deletion.host)
             })
     }
 }

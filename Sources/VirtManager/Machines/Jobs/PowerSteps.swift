@@ -2,6 +2,7 @@ internal import Hypervisor
 internal import JSON
 internal import JobQueue
 internal import Platform
+internal import Synchronization
 
 /// The steps on a machine's power that several job kinds share. Each brings about a state and may be repeated.
 struct PowerSteps {
@@ -47,9 +48,11 @@ struct PowerSteps {
     }
 
     /// The mark only adds to what is shown: a driver without it still starts guests.
-    private static func markStarted(_ host: ManagedHost, _ machine: MachineID, _ context: StepContext) async {
+    private static func markStarted(
+        _ host: ManagedHost, _ machine: MachineID, _ context: StepContext, notBefore: Int64 = 0
+    ) async {
         do {
-            try await host.connection.markStarted(machine, atMilliseconds: Timestamp.now().milliseconds)
+            try await host.connection.markStarted(machine, atMilliseconds: max(notBefore, Timestamp.now().milliseconds))
         } catch {
             context.log("the time of the start could not be kept: \(error.message)")
         }
@@ -72,6 +75,7 @@ struct PowerSteps {
         bring(
             "shutdown", to: { !$0.isActive }, goneIsDone: true,
             act: { [world, machine] host, context in
+                defer { world.impatience.forget(machine) }
                 if try await Self.askToPowerOff(world, host, machine, grace: grace) { return }
                 guard thenStop else {
                     throw JobFailure(
@@ -91,32 +95,40 @@ struct PowerSteps {
             do {
                 try await host.connection.requestShutdown(machine)
             } catch {
-                // It may have gone off between the look and the request.
-                guard error.code == .invalidState || error.code == .agentUnavailable else { throw error }
+                // It may have gone off between the look and the request, or not listen: the grace time tells.
+                if error.isUncertain { throw error }
             }
             let left = max(.zero, grace - passed())
-            if try await wait(world, host, machine, for: min(left, .seconds(4)), until: { $0.map { !$0.state.isActive } ?? true }) {
-                return true
+            let isOff = try await wait(world, host, machine, for: min(left, .seconds(4))) { seen in
+                !(seen?.state.isActive ?? false) || world.impatience.isFelt(for: machine)
             }
-            if passed() >= grace { return false }
+            if world.impatience.isFelt(for: machine) { return try await host.refresh(machine)?.state.isActive != true }
+            if isOff || passed() >= grace { return isOff }
         }
     }
 
-    /// Presses the reset button. Seen by the mark of the last start, which is not older than the request.
+    /// Presses the reset button. Seen by the mark of the last start, which is not older than the request; a driver that
+    /// keeps no mark is believed within this attempt.
     func reset(since requested: Int64) -> JobStep {
-        JobStep(
+        let press = Press()
+        return JobStep(
             "reset", .ensure,
             probe: { [world, host, machine] _ in
                 try await world.probe(host) { host in
                     guard let seen = try await host.refresh(machine) else { throw gone() }
-                    return seen.startedAtMilliseconds ?? 0 >= requested ? .done : .absent
+                    return press.isDone.load(ordering: .acquiring) || seen.startedAtMilliseconds ?? 0 >= requested ? .done : .absent
                 }
             },
-            act: { [world, host, machine] _ in
+            act: { [world, host, machine] context in
                 let host = try world.host(host)
                 try await host.connection.reset(machine)
-                try await host.connection.markStarted(machine, atMilliseconds: max(requested, Timestamp.now().milliseconds))
+                press.isDone.store(true, ordering: .releasing)
+                await Self.markStarted(host, machine, context, notBefore: requested)
             })
+    }
+
+    private final class Press: Sendable {
+        let isDone = Atomic<Bool>(false)
     }
 
     /// Polls the host, ten times a second at first, until `isReached` or `limit`; answers whether it was reached.

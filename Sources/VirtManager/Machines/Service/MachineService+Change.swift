@@ -100,6 +100,7 @@ extension MachineService {
             let steps = try desk.engine.kind("vm.delete")?.steps(deletion.json) ?? []
             return .plan(DryRun(steps: steps.map(\.name)))
         }
+        hurry(machine)
         let locks =
             [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)]
             + volumes.map { LockRequest("volume:\(machine.host)/\($0)", .exclusive) }
@@ -128,7 +129,7 @@ extension MachineService {
         for volume in chosen where !kept.contains(volume) {
             let path = fleet.lastSeen(volume, on: machine.host)?.path ?? ""
             let users = use.users(of: volume, path: path).filter { $0.id != machine.id }.map { "VM '\($0.name)'" }
-            let children = path.isEmpty ? [] : use.children(ofPath: path).filter { child in !chosen.contains { $0.volume == child } }
+            let children = path.isEmpty ? [] : use.children(ofPath: path).filter { !chosen.contains($0) }
             // A disk that is only attached is left to those who use it too.
             if !owned.contains(volume), !users.isEmpty { continue }
             if users.isEmpty { inTheWay += children.map { "volume '\($0)'" } } else { inTheWay += users }

@@ -102,6 +102,8 @@ extension MachineService {
         if let machine = try existing(name, host: draft.host) {
             guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
             let differences = MachineConfirmation(draft: draft, machine: machine).differences()
+            // It is there and as wanted, but its making is not over: that job's end is the answer.
+            if differences.isEmpty, let making = try creation(of: machine) { return .job(making) }
             if differences.isEmpty { return mutation.dryRun ? .plan(DryRun()) : .unchanged(machine) }
             let error = ServiceError(
                 "vm.differs", .conflict,
@@ -115,6 +117,13 @@ extension MachineService {
         } catch let error as ServiceError where error.code == "vm.being_created" {
             return try await join(error, draft)
         }
+    }
+
+    private func creation(of machine: MachineView) throws -> Job? {
+        guard let id = machine.activeJob, let job = try desk.engine.job(id), job.kind == "vm.create", !job.state.endsWaits else {
+            return nil
+        }
+        return job
     }
 
     private func existing(_ name: String, host: String?) throws -> MachineView? {

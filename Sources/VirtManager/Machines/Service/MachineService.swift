@@ -9,9 +9,11 @@ package final class MachineService: Sendable {
     let desk: JobDesk
     let defaults: MachineDefaults
     let installation: String
+    let impatience: Impatience
     var fleet: Fleet { hosts.fleet }
 
-    init(hosts: HostService, desk: JobDesk, defaults: MachineDefaults, installation: String) {
+    init(hosts: HostService, desk: JobDesk, defaults: MachineDefaults, installation: String, impatience: Impatience) {
+        self.impatience = impatience
         self.hosts = hosts
         self.desk = desk
         self.defaults = defaults
@@ -80,6 +82,7 @@ package final class MachineService: Sendable {
             let steps = try desk.engine.kind(action.jobKind)?.steps(target.json) ?? []
             return .plan(DryRun(steps: steps.map(\.name)))
         }
+        if action == .stop { hurry(machine) }
         let request = JobRequest(
             id: try desk.newID(), kind: action.jobKind, arguments: target.json, resources: [machine.path],
             locks: [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)], host: machine.host.text,
@@ -108,6 +111,12 @@ package final class MachineService: Sendable {
         }
         reader.finish()
         guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
+    }
+
+    /// Whoever pulls the plug does not wait for a guest that was asked to go down by itself.
+    func hurry(_ machine: MachineView) {
+        guard let id = machine.activeJob, let job = desk.engine.board[id] else { return }
+        if job.kind == MachineAction.shutdown.jobKind || job.kind == MachineAction.reboot.jobKind { impatience.hurry(machine.id) }
     }
 
     private func refusal(_ action: MachineAction, _ machine: MachineView) -> ServiceError {

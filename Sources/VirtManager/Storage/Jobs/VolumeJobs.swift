@@ -60,12 +60,16 @@ package struct VolumeCreateJob: JobKind {
         let steps = VolumeSteps(world: world, host: target.host)
         return [
             steps.requireAbsent(target.volume),
-            steps.make("create", target.volume, isOurName: false) { host in
+            steps.make("create", target.volume, isOurName: false) { [world] host in
                 var backing: VolumeSpec.Backing?
                 var bytes = target.bytes
                 if let wanted = target.backing {
-                    guard let base = try await host.connection.volume(wanted) else {
+                    guard let base = try await world.volume(wanted, on: host) else {
                         throw JobFailure("volume.not_found", category: "not_found", detail: "volume '\(wanted)' is gone")
+                    }
+                    if let writer = VolumeUse(fleet: world.fleet, host: host.name).writers(of: wanted, path: base.path).first {
+                        throw JobFailure(
+                            "volume.in_use", category: "conflict", detail: "volume '\(wanted)' is written to by VM '\(writer.name)'")
                     }
                     backing = .init(path: wanted.pool == target.volume.pool ? wanted.volume : base.path, format: base.format)
                     bytes = bytes ?? base.capacityBytes
@@ -83,21 +87,12 @@ package struct VolumeDeleteJob: JobKind {
     package let name = "volume.delete"
     package let isUndoable = false
     let world: JobWorld
-    let store: VolumeStore
 
-    package init(_ world: JobWorld, store: VolumeStore) {
-        self.world = world
-        self.store = store
-    }
+    package init(_ world: JobWorld) { self.world = world }
 
     package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
         guard let target = VolumeTarget(json: arguments) else { throw unreadableArguments(name) }
         return [VolumeSteps(world: world, host: target.host).delete("delete", target.volume)]
-    }
-
-    package func result(_ context: StepContext) async throws -> JSONValue? {
-        if let target = VolumeTarget(json: context.arguments) { try await store.delete(target.volume, on: target.host) }
-        return nil
     }
 }
 
@@ -106,12 +101,10 @@ package struct VolumeDeleteJob: JobKind {
 package struct VolumeUploadJob: JobKind {
     package let name = "volume.upload"
     let world: JobWorld
-    let store: VolumeStore
     let inbox: UploadInbox
 
-    init(_ world: JobWorld, store: VolumeStore, inbox: UploadInbox) {
+    init(_ world: JobWorld, inbox: UploadInbox) {
         self.world = world
-        self.store = store
         self.inbox = inbox
     }
 
@@ -168,16 +161,17 @@ package struct VolumeUploadJob: JobKind {
                 } catch {
                     await sink.abort()
                     inbox.remove(context.job)
-                    throw Self.final(error)
+                    throw Self.final(error, target)
                 }
             })
     }
 
     /// What was read from the caller cannot be read again: there is no second try, and the first cause is the one to tell.
-    private static func final(_ error: any Error) -> any Error {
+    private static func final(_ error: any Error, _ target: VolumeTarget) -> any Error {
         if error is CancellationError { return error }
         var failure = JobFailure.from(error)
         failure.isTransient = false
+        if target.replace { failure.detail += "; the volume it was to replace had been deleted before" }
         return failure
     }
 
@@ -191,13 +185,13 @@ package struct VolumeUploadJob: JobKind {
     private func publish(_ target: VolumeTarget) -> JobStep {
         JobStep(
             "publish", .ensure, isPointOfNoReturn: true,
-            probe: { [world, store] context in
+            probe: { [world] context in
                 let report = context.observed["receive"]?.objectValue
-                let record = try store.record(target.volume, on: target.host)
+                let record = try world.volumes.record(target.volume, on: target.host)
                 guard let record, record.sha256 == report?["sha256"]?.stringValue else { return .absent }
                 return try await world.probe(target.host) { host in try await host.refresh(target.volume) == nil ? .absent : .done }
             },
-            act: { [world, store, inbox] context in
+            act: { [world, inbox] context in
                 inbox.remove(context.job)
                 guard let report = context.observed["receive"]?.objectValue, let format = report["format"]?.stringValue,
                     let sha256 = report["sha256"]?.stringValue
@@ -214,12 +208,12 @@ package struct VolumeUploadJob: JobKind {
                         "image.format_mismatch", category: "invalid",
                         detail: "the host sees the volume as '\(seen.format)', what came was judged '\(format)'")
                 }
-                try await store.write(
+                try await world.volumes.write(
                     .init(format: format, sha256: sha256), bytes: report["file_bytes"]?.integerValue ?? 0, job: context.job.text,
                     target.volume,
                     on: target.host)
             },
-            undo: { [store] _ in try await store.delete(target.volume, on: target.host) })
+            undo: { [world] _ in try await world.volumes.delete(target.volume, on: target.host) })
     }
 
     package func result(_ context: StepContext) async throws -> JSONValue? { VolumeTarget(json: context.arguments)?.result }

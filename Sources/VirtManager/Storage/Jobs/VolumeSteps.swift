@@ -13,15 +13,23 @@ struct VolumeSteps {
     ) -> JobStep {
         JobStep(
             step, .probeable,
-            probe: { [world, host] _ in
+            probe: { [world, host] context in
                 try await world.probe(host) { host in
-                    try await host.refresh(reference) == nil ? .absent : .done
+                    guard let found = try await host.refresh(reference) else { return .absent }
+                    // Nothing recorded says that we made it: then it must be as we would have made it, and untouched.
+                    if !isOurName, context.observed[step] == nil, !Self.isPristine(found, try await spec(host)) {
+                        return .foreign("a volume '\(reference)' is there that this job did not make")
+                    }
+                    return .done(["made": true])
                 }
             },
-            act: { [world, host] _ in
+            act: { [world, host] context in
                 let host = try world.host(host)
+                let spec = try await spec(host)
+                // Before the volume: a record without one says nothing, a volume without its record could be misread.
+                try await world.volumes.write(.init(format: spec.format), bytes: 0, job: context.job.text, reference, on: host.name)
                 do {
-                    try await host.connection.createVolume(try await spec(host))
+                    try await host.connection.createVolume(spec)
                 } catch let error as HypervisorError where error.code == .alreadyExists && !isOurName {
                     throw Self.taken(reference, error)
                 }
@@ -30,7 +38,13 @@ struct VolumeSteps {
                 let host = try world.host(host)
                 try await host.connection.deleteVolume(reference)
                 try await host.refresh(reference)
+                try await world.volumes.delete(reference, on: host.name)
             })
+    }
+
+    private static func isPristine(_ found: VolumeObservation, _ wanted: VolumeSpec) -> Bool {
+        found.format == wanted.format && (wanted.capacityBytes.map { found.capacityBytes - $0 }.map { (0..<512).contains($0) } ?? true)
+            && found.allocationBytes <= 1 << 20
     }
 
     /// Fails if a volume of that name is there: under the lock, so that what `make` finds later is ours.
@@ -46,8 +60,8 @@ struct VolumeSteps {
             act: { _ in })
     }
 
-    /// Deletes a volume that nobody uses. Forward only.
-    func delete(_ step: String, _ reference: VolumeReference, except machine: MachineID? = nil) -> JobStep {
+    /// Deletes a volume that nobody uses. Forward only. `of`: the machine it goes with, checked as a whole before.
+    func delete(_ step: String, _ reference: VolumeReference, of machine: MachineID? = nil) -> JobStep {
         JobStep(
             step, .ensure,
             probe: { [world, host] _ in
@@ -61,18 +75,33 @@ struct VolumeSteps {
             },
             act: { [world, host] context in
                 let host = try world.host(host)
-                guard let found = try await host.refresh(reference) else { return }
-                let use = VolumeUse(fleet: world.fleet, host: host.name)
-                let users = use.users(of: reference, path: found.path).filter { $0.id != machine }.map { "VM '\($0.name)'" }
-                let children = use.children(ofPath: found.path).map { "volume '\($0)'" }
-                guard users.isEmpty, children.isEmpty else {
-                    throw JobFailure(
-                        "volume.in_use", category: "conflict",
-                        detail: "volume '\(reference)' is in use by \((users + children).joined(separator: ", "))")
-                }
+                if machine == nil { try await host.refreshForDeletion(of: [reference.pool]) }
+                try await requireUnused([reference], of: machine)
+                guard try await host.refresh(reference) != nil else { return }
                 try await host.connection.deleteVolume(reference)
+                try await world.volumes.delete(reference, on: host.name)
                 context.log("deleted volume \(reference)")
             })
+    }
+
+    /// Refuses if anything but `machine` uses one of the volumes, by the inventory. A volume that goes by itself may be
+    /// anybody's: then the definitions for the next boot are looked at too.
+    func requireUnused(_ references: [VolumeReference], of machine: MachineID?) async throws {
+        let host = try world.host(host)
+        let use = VolumeUse(fleet: world.fleet, host: host.name)
+        let names = Set(references)
+        var inTheWay = use.unreadable.map { "VM '\($0.name)' (its definition cannot be read, so maybe)" }
+        for reference in references {
+            guard let found = world.fleet.lastSeen(reference, on: host.name) else { continue }
+            inTheWay += use.users(of: reference, path: found.path).filter { $0.id != machine }.map { "VM '\($0.name)'" }
+            inTheWay += use.children(ofPath: found.path).filter { !names.contains($0) }.map { "volume '\($0)'" }
+            if machine == nil { inTheWay += try await use.defined(path: found.path, on: host).map { "the next boot of VM '\($0)'" } }
+        }
+        guard inTheWay.isEmpty else {
+            throw JobFailure(
+                "volume.in_use", category: "conflict",
+                detail: "\(references.map { "volume '\($0)'" }.joined(separator: ", ")): in use by \(inTheWay.joined(separator: ", "))")
+        }
     }
 
     static func taken(_ reference: VolumeReference, _ error: HypervisorError? = nil) -> JobFailure {
