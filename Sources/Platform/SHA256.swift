@@ -48,7 +48,12 @@ package func hexadecimal(_ bytes: some Sequence<UInt8>) -> String {
 
 /// Compares in a time that depends on the lengths only (CRYPTO_memcmp).
 package func equalInConstantTime(_ left: String, _ right: String) -> Bool {
-    let a = Array(left.utf8)
-    let b = Array(right.utf8)
-    return a.count == b.count && CRYPTO_memcmp(a, b, a.count) == 0
+    var left = left
+    var right = right
+    return left.withUTF8 { a in
+        right.withUTF8 { b in
+            guard a.count == b.count, let first = a.baseAddress, let second = b.baseAddress else { return a.count == b.count }
+            return CRYPTO_memcmp(first, second, a.count) == 0
+        }
+    }
 }

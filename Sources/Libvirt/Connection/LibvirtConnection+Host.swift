@@ -10,7 +10,7 @@ extension LibvirtConnection {
     }
 
     package func ping() async throws(HypervisorError) -> Int64 {
-        try await read("virNodeGetFreeMemory") { connection in
+        try await read("virNodeGetFreeMemory", in: beat) { connection in
             let bytes = try connection.value("virNodeGetFreeMemory") { pointer -> UInt64? in
                 let bytes = virNodeGetFreeMemory(pointer)
                 return bytes == 0 ? nil : bytes

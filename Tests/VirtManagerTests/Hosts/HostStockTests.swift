@@ -1,0 +1,71 @@
+import Hypervisor
+import TestSupport
+import Testing
+
+@testable import VirtManager
+
+/// The order of looks at volumes: what was begun earlier never replaces what was begun later.
+@Suite struct HostStockTests {
+    private static let one = VolumeReference.sample("one.qcow2")
+
+    private static func stock() -> HostStock { HostStock(HostSettings(name: HostName("h1"), uri: "fake:///")) }
+
+    private static func volume(_ reference: VolumeReference = one, bytes: Int64 = 1 << 30) -> VolumeObservation {
+        VolumeObservation(
+            reference: reference, path: "/pool/\(reference.volume)", format: "qcow2", capacityBytes: bytes, allocationBytes: 0)
+    }
+
+    @Test func anOlderListingDoesNotReplaceANewerLook() {
+        var stock = Self.stock()
+        let isTaken = stock.take(Self.volume(), Self.one, ticket: 5)
+        #expect(isTaken)
+        stock.take(all: [], in: "default", ticket: 3)
+        #expect(stock.observation(of: Self.one) == Self.volume())
+        stock.take(all: [Self.volume(bytes: 1)], in: "default", ticket: 4)
+        #expect(stock.observation(of: Self.one) == Self.volume())
+        stock.take(all: [], in: "default", ticket: 6)
+        #expect(stock.observation(of: Self.one) == nil)
+    }
+
+    @Test func anOlderListingDoesNotBringBackWhatIsGone() {
+        var stock = Self.stock()
+        stock.take(all: [Self.volume()], in: "default", ticket: 1)
+        let isTaken = stock.take(nil, Self.one, ticket: 3)
+        #expect(isTaken)
+        stock.take(all: [Self.volume()], in: "default", ticket: 2)
+        #expect(stock.observation(of: Self.one) == nil)
+    }
+
+    @Test func anOlderLookDoesNotReplaceANewerLook() {
+        var stock = Self.stock()
+        let isTaken = stock.take(Self.volume(), Self.one, ticket: 2)
+        #expect(isTaken)
+        let isOldTaken = stock.take(nil, Self.one, ticket: 1)
+        #expect(!isOldTaken)
+        #expect(stock.observation(of: Self.one) == Self.volume())
+    }
+
+    @Test func anOlderListingDoesNotReplaceANewerListing() {
+        var stock = Self.stock()
+        stock.take(all: [Self.volume()], in: "default", ticket: 2)
+        stock.take(all: [], in: "default", ticket: 1)
+        #expect(stock.observation(of: Self.one) == Self.volume())
+    }
+
+    @Test func anOlderLookDoesNotReplaceANewerListing() {
+        var stock = Self.stock()
+        stock.take(all: [Self.volume()], in: "default", ticket: 2)
+        _ = stock.take(nil, Self.one, ticket: 1)
+        #expect(stock.observation(of: Self.one) == Self.volume())
+    }
+
+    @Test func poolsDoNotMindEachOther() {
+        var stock = Self.stock()
+        let other = VolumeReference(pool: "fast", volume: "one.qcow2")
+        let isTaken = stock.take(Self.volume(), Self.one, ticket: 5)
+        #expect(isTaken)
+        stock.take(all: [Self.volume(other)], in: "fast", ticket: 3)
+        stock.take(all: [], in: "fast", ticket: 4)
+        #expect(stock.observation(of: Self.one) != nil && stock.observation(of: other) == nil)
+    }
+}
