@@ -50,7 +50,10 @@ package final class Manager: Sendable {
         engine.board.observe { [fleet] job in
             fleet.follow(job)
             // However it ended, also before it began: nobody reads the rest.
-            if job.state.endsWaits { inbox.remove(job.id) }
+            if job.state.endsWaits {
+                inbox.remove(job.id)
+                world.impatience.forget(job.id)
+            }
         }
         let desk = JobDesk(engine: engine)
         self.fleet = fleet

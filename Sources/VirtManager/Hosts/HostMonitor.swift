@@ -21,6 +21,8 @@ package final class HostMonitor: Sendable {
     private let log: Log
     private let clock: any Clock<Duration>
     private let dirt = Mutex(Dirt())
+    /// The connection is known to be gone: an answer that was on its way before says nothing any more.
+    private let isLost = Atomic<Bool>(false)
     private let wakeUp: AsyncStream<Void>
     private let wake: AsyncStream<Void>.Continuation
     /// Everything is listed anew this often, whatever events said.
@@ -68,6 +70,7 @@ package final class HostMonitor: Sendable {
                 delay = .milliseconds(100)
                 // What the connection before this one was lost of is over.
                 dirt.withLock { $0.lost = nil }
+                isLost.store(false, ordering: .releasing)
                 await follow()
             } catch {
                 showLost(error)
@@ -182,6 +185,7 @@ package final class HostMonitor: Sendable {
                     return dirt
                 }
                 if let reason = batch.lost {
+                    isLost.store(true, ordering: .releasing)
                     showLost(HypervisorError(.connectionLost, reason, function: "virConnectRegisterCloseCallback"))
                     break
                 }
@@ -294,6 +298,7 @@ package final class HostMonitor: Sendable {
     }
 
     private func showAnswer(_ free: Int64, latency: Duration) {
+        guard !isLost.load(ordering: .acquiring) else { return }
         let wasSuspect = host.state.reach != .online
         host.fleet.update(host.name) { state in
             state.facts?.memoryFreeBytes = free

@@ -11,6 +11,8 @@ struct HostStock: Sendable {
     var machines: [MachineID: MachineObservation] = [:]
     var tickets: [MachineID: UInt64] = [:]
     var volumeTickets: [VolumeReference: UInt64] = [:]
+    /// Of the last listing of each pool.
+    var listingTickets: [String: UInt64] = [:]
     var addresses: [MachineID: [ObservedAddress]] = [:]
 
     init(_ settings: HostSettings) { state = HostState(settings) }
@@ -31,7 +33,7 @@ struct HostStock: Sendable {
 
     /// Takes one look at one volume; false if a later look was taken before.
     mutating func take(_ volume: VolumeObservation?, _ reference: VolumeReference, ticket: UInt64) -> Bool {
-        guard ticket > volumeTickets[reference] ?? 0 else { return false }
+        guard ticket > volumeTickets[reference] ?? 0, ticket > listingTickets[reference.pool] ?? 0 else { return false }
         volumeTickets[reference] = ticket
         volumes[reference.pool, default: [:]][reference.volume] = volume
         return true
@@ -39,6 +41,8 @@ struct HostStock: Sendable {
 
     /// Takes a pool's listing; what was looked at since it began stays as it was seen then.
     mutating func take(all listed: [VolumeObservation], in pool: String, ticket: UInt64) {
+        guard ticket > listingTickets[pool] ?? 0 else { return }
+        listingTickets[pool] = ticket
         var new = Dictionary(listed.map { ($0.reference.volume, $0) }, uniquingKeysWith: { first, _ in first })
         for (reference, later) in volumeTickets where reference.pool == pool && later > ticket {
             new[reference.volume] = volumes[pool]?[reference.volume]

@@ -1,13 +1,14 @@
-internal import Hypervisor
+internal import JobQueue
 internal import Synchronization
 
-/// Machines that somebody wants off now, while a shutdown still gives their guests time: the grace is over then.
+/// Jobs that give a guest time to go down while somebody wants it off now: the grace is over then. By job, not by machine:
+/// haste that comes too late must not be felt by the next shutdown.
 package final class Impatience: Sendable {
-    private let machines = Mutex<Set<MachineID>>([])
+    private let jobs = Mutex<Set<JobID>>([])
 
     package init() {}
 
-    func hurry(_ machine: MachineID) { machines.withLock { _ = $0.insert(machine) } }
-    func forget(_ machine: MachineID) { machines.withLock { _ = $0.remove(machine) } }
-    func isFelt(for machine: MachineID) -> Bool { machines.withLock { $0.contains(machine) } }
+    func hurry(_ job: JobID) { jobs.withLock { _ = $0.insert(job) } }
+    func forget(_ job: JobID) { jobs.withLock { _ = $0.remove(job) } }
+    func isFelt(for job: JobID) -> Bool { jobs.withLock { $0.contains(job) } }
 }

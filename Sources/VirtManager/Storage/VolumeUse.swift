@@ -41,12 +41,30 @@ package struct VolumeUse: Sendable {
     var unreadable: [MachineView] { machines.filter(\.observation.isUnreadable) }
 
     /// Names of running machines whose definition for the next boot names the file, asked of the host.
-    func defined(path: String, on host: ManagedHost) async throws -> [String] {
+    func defined(_ volume: VolumeReference, path: String, on host: ManagedHost) async throws -> [String] {
         var names: [String] = []
         for other in machines {
             guard other.observation.isPersistent, other.state.isActive else { continue }
-            if try await host.connection.machineXML(other.id, inactive: true).contains(path) { names.append(other.name) }
+            let definition = try await host.connection.machineXML(other.id, inactive: true)
+            // By path, or by pool and volume; a volume of that name in another pool only errs on the safe side.
+            if definition.contains(Self.escaped(path)) || definition.contains("volume='\(Self.escaped(volume.volume))'") {
+                names.append(other.name)
+            }
         }
         return names
+    }
+
+    /// As libvirt writes a text into an attribute.
+    private static func escaped(_ text: String) -> String {
+        text.reduce(into: "") { result, character in
+            switch character {
+            case "&": result += "&amp;"
+            case "<": result += "&lt;"
+            case ">": result += "&gt;"
+            case "'": result += "&apos;"
+            case "\"": result += "&quot;"
+            default: result.append(character)
+            }
+        }
     }
 }

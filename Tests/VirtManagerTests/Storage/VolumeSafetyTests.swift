@@ -1,7 +1,6 @@
 import Hypervisor
 import JSON
 import JobQueue
-import Synchronization
 import TestSupport
 import Testing
 

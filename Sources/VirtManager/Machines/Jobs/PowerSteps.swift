@@ -75,8 +75,8 @@ struct PowerSteps {
         bring(
             "shutdown", to: { !$0.isActive }, goneIsDone: true,
             act: { [world, machine] host, context in
-                defer { world.impatience.forget(machine) }
-                if try await Self.askToPowerOff(world, host, machine, grace: grace) { return }
+                defer { world.impatience.forget(context.job) }
+                if try await Self.askToPowerOff(world, host, machine, grace: grace, of: context.job) { return }
                 guard thenStop else {
                     throw JobFailure(
                         "vm.shutdown_timeout", category: "timeout",
@@ -89,7 +89,9 @@ struct PowerSteps {
     }
 
     /// Asks again every few seconds: a guest that is still booting has not heard the first time. Answers whether it is off.
-    private static func askToPowerOff(_ world: JobWorld, _ host: ManagedHost, _ machine: MachineID, grace: Duration) async throws -> Bool {
+    private static func askToPowerOff(
+        _ world: JobWorld, _ host: ManagedHost, _ machine: MachineID, grace: Duration, of job: JobID
+    ) async throws -> Bool {
         let passed = world.clock.stopwatch()
         while true {
             do {
@@ -100,9 +102,9 @@ struct PowerSteps {
             }
             let left = max(.zero, grace - passed())
             let isOff = try await wait(world, host, machine, for: min(left, .seconds(4))) { seen in
-                !(seen?.state.isActive ?? false) || world.impatience.isFelt(for: machine)
+                !(seen?.state.isActive ?? false) || world.impatience.isFelt(for: job)
             }
-            if world.impatience.isFelt(for: machine) { return try await host.refresh(machine)?.state.isActive != true }
+            if world.impatience.isFelt(for: job) { return try await host.refresh(machine)?.state.isActive != true }
             if isOff || passed() >= grace { return isOff }
         }
     }

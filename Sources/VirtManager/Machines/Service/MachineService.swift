@@ -116,7 +116,7 @@ package final class MachineService: Sendable {
     /// Whoever pulls the plug does not wait for a guest that was asked to go down by itself.
     func hurry(_ machine: MachineView) {
         guard let id = machine.activeJob, let job = desk.engine.board[id] else { return }
-        if job.kind == MachineAction.shutdown.jobKind || job.kind == MachineAction.reboot.jobKind { impatience.hurry(machine.id) }
+        if job.kind == MachineAction.shutdown.jobKind || job.kind == MachineAction.reboot.jobKind { impatience.hurry(id) }
     }
 
     private func refusal(_ action: MachineAction, _ machine: MachineView) -> ServiceError {
