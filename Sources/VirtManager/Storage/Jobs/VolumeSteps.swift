@@ -95,7 +95,9 @@ struct VolumeSteps {
             guard let found = world.fleet.lastSeen(reference, on: host.name) else { continue }
             inTheWay += use.users(of: reference, path: found.path).filter { $0.id != machine }.map { "VM '\($0.name)'" }
             inTheWay += use.children(ofPath: found.path).filter { !names.contains($0) }.map { "volume '\($0)'" }
-            if machine == nil { inTheWay += try await use.defined(reference, path: found.path, on: host).map { "the next boot of VM '\($0)'" } }
+            if machine == nil {
+                inTheWay += try await use.defined(reference, path: found.path, on: host).map { "the next boot of VM '\($0)'" }
+            }
         }
         guard inTheWay.isEmpty else {
             throw JobFailure(
