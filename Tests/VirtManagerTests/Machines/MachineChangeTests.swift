@@ -69,6 +69,9 @@ import Testing
             }
             #expect(Set(error.problems.map(\.pointer)) == ["/vcpus", "/state", "/name", "/colour", "/labels"])
             #expect(error.problems.first { $0.pointer == "/vcpus" }?.detail.contains("field.read_only") == true)
+            #expect(error.code == "body.invalid")
+            let only = try await refusal { _ = try await Self.patch(life, ["vcpus": 2, "state": "stopped"]) }
+            #expect(only.code == "field.read_only" && only.problems.count == 2)
         }
     }
 

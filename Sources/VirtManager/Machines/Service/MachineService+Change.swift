@@ -14,9 +14,13 @@ extension MachineService {
         update.description = reader.isNull("description") ? "" : MachineDraft.description(reader)
         update.autostart = reader.isNull("autostart") ? false : reader.bool("autostart")
         update.labels = labels(reader, machine)
-        checkReadOnly(reader, machine)
+        let readOnly = checkReadOnly(reader, machine)
         reader.finish()
-        guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
+        guard problems.isEmpty else {
+            var error = ServiceError.invalid(problems.items)
+            if problems.items.allSatisfy({ readOnly.contains($0.pointer) }) { error.code = "field.read_only" }
+            throw error
+        }
         let host = try hosts.require(machine.host)
         try host.requireOnline()
         if update.labels?.isEmpty == false, !machine.isManaged {
@@ -61,18 +65,21 @@ extension MachineService {
         return labels
     }
 
-    /// Every other field of the answer: unchanged is fine, changed is `field.read_only`.
-    private func checkReadOnly(_ reader: ObjectReader, _ machine: MachineView) {
+    /// Every other field of the answer: unchanged is fine, changed is `field.read_only`. Answers the pointers of those.
+    private func checkReadOnly(_ reader: ObjectReader, _ machine: MachineView) -> Set<String> {
         var writer = JSONWriter()
         machine.write(to: &writer)
-        guard let shown = (try? JSONReader.parse(writer.bytes))?.objectValue else { return }
+        guard let shown = (try? JSONReader.parse(writer.bytes))?.objectValue else { return [] }
+        var pointers: Set<String> = []
         for name in shown.names where !["description", "labels", "autostart"].contains(name) {
             guard let given = reader.value(name), given != shown[name] else { continue }
             reader.problem(
                 name, "cannot be changed (field.read_only); it is \(shown[name]?.text.prefix(200) ?? "null")",
                 allowed: ["description", "labels", "autostart"])
+            pointers.insert(reader.pointer(to: name))
         }
         reader.ignore("changed")
+        return pointers
     }
 
     // MARK: Delete
