@@ -166,14 +166,15 @@ package final class Fleet: Sendable {
     private static func rebuild(_ state: inout State, _ host: HostName, _ ids: Set<MachineID>, _ installation: String) {
         guard !ids.isEmpty, let stock = state.stocks[host] else { return }
         state.generation += 1
+        let old = ids.compactMap { state.views[host]?[$0] }
         for id in ids {
             state.views[host, default: [:]][id] = stock.machines[id].map {
                 view(of: $0, stock: stock, job: state.jobs[id]?.first, version: state.generation, installation)
             }
         }
         state.stocks[host]?.state.machineCount = stock.machines.count
-        let machines = ids.count > 32 ? sortedAnew(state) : patched(state, host, ids)
-        state.view = FleetView(generation: state.generation, machines: machines)
+        let machines = ids.count > 32 ? sortedAnew(state) : patched(state, host, ids, old: old)
+        state.view = FleetView(generation: state.generation, machines: machines, byID: state.views)
     }
 
     private static func isOrdered(_ left: MachineView, _ right: MachineView) -> Bool {
@@ -187,21 +188,29 @@ package final class Fleet: Sendable {
         return machines
     }
 
-    /// A few changes in a long list: put in their places instead of sorting all.
-    private static func patched(_ state: State, _ host: HostName, _ ids: Set<MachineID>) -> [MachineView] {
+    /// A few changes in a long list: found and put in their places instead of sorting all.
+    private static func patched(_ state: State, _ host: HostName, _ ids: Set<MachineID>, old: [MachineView]) -> [MachineView] {
         var machines = state.view.machines
-        machines.removeAll { $0.host == host && ids.contains($0.id) }
+        for view in old {
+            let place = place(of: view, in: machines)
+            if place < machines.count, machines[place] === view { machines.remove(at: place) } else { return sortedAnew(state) }
+        }
         for id in ids {
             guard let view = state.views[host]?[id] else { continue }
-            var low = 0
-            var high = machines.count
-            while low < high {
-                let middle = (low + high) / 2
-                if isOrdered(machines[middle], view) { low = middle + 1 } else { high = middle }
-            }
-            machines.insert(view, at: low)
+            machines.insert(view, at: place(of: view, in: machines))
         }
         return machines
+    }
+
+    /// Where the first of equal order stands, or would.
+    private static func place(of view: MachineView, in machines: [MachineView]) -> Int {
+        var low = 0
+        var high = machines.count
+        while low < high {
+            let middle = (low + high) / 2
+            if isOrdered(machines[middle], view) { low = middle + 1 } else { high = middle }
+        }
+        return low
     }
 
     private static func view(

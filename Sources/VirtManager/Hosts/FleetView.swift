@@ -6,26 +6,28 @@ package struct FleetView: Sendable {
     package let generation: UInt64
     /// By name, then host.
     package let machines: [MachineView]
-    private let byID: [MachineID: [Int]]
-    private let byName: [String: [Int]]
+    /// Shared with the inventory until it changes: nothing is built for a new view but the list.
+    private let byID: [HostName: [MachineID: MachineView]]
 
-    init(generation: UInt64, machines: [MachineView]) {
+    init(generation: UInt64, machines: [MachineView], byID: [HostName: [MachineID: MachineView]] = [:]) {
         self.generation = generation
         self.machines = machines
-        var byID: [MachineID: [Int]] = [:]
-        var byName: [String: [Int]] = [:]
-        byID.reserveCapacity(machines.count)
-        byName.reserveCapacity(machines.count)
-        for (index, machine) in machines.enumerated() {
-            byID[machine.id, default: []].append(index)
-            byName[machine.name, default: []].append(index)
-        }
         self.byID = byID
-        self.byName = byName
     }
 
     /// The machines with that id: more than one only while one is on its way between hosts, or was copied by hand.
-    package func machines(id: MachineID) -> [MachineView] { (byID[id] ?? []).map { machines[$0] } }
+    package func machines(id: MachineID) -> [MachineView] {
+        let found = byID.values.compactMap { $0[id] }
+        return found.count < 2 ? found : found.sorted { $0.host < $1.host }
+    }
 
-    package func machines(name: String) -> [MachineView] { (byName[name] ?? []).map { machines[$0] } }
+    package func machines(name: String) -> [MachineView] {
+        var low = 0
+        var high = machines.count
+        while low < high {
+            let middle = (low + high) / 2
+            if machines[middle].name < name { low = middle + 1 } else { high = middle }
+        }
+        return Array(machines[low...].prefix { $0.name == name })
+    }
 }
