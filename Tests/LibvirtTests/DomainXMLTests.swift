@@ -55,8 +55,9 @@ import Testing
         spec.consoleLogPath = "/" + text()
         spec.disks = (0..<3).map { index in
             DiskSpec(
-                target: "vd\(index)" + text(), bus: "virtio", path: "/" + text(), format: text(), serial: "s" + text(),
-                backing: [.init(path: "/" + text(), format: text())])
+                target: "vd\(index)" + text(),
+                source: .init(path: "/" + text(), format: text(), backing: [.init(path: "/" + text(), format: text())]),
+                serial: "s" + text())
         }
         spec.nics = [NICSpec(mac: "52:54:00:00:00:01", network: text(), model: text())]
         spec.metadata.labels = [text(): text(), "b": text()]
@@ -132,12 +133,12 @@ import Testing
         #expect(hardware.boot == spec.boot)
         #expect(hardware.consoleLogPath == spec.consoleLogPath)
         #expect(hardware.disks.map(\.target) == spec.disks.map(\.target))
-        #expect(hardware.disks.map(\.path) == spec.disks.map(\.path))
-        #expect(hardware.disks.map(\.format) == spec.disks.map(\.format))
+        #expect(hardware.disks.map(\.path) == spec.disks.map { $0.source?.path })
+        #expect(hardware.disks.map(\.format) == spec.disks.map { $0.source?.format })
         #expect(hardware.disks.map(\.serial) == spec.disks.map(\.serial))
         #expect(hardware.disks.map(\.bootOrder) == spec.disks.map(\.bootOrder))
         #expect(hardware.disks.map(\.isReadOnly) == spec.disks.map(\.isReadOnly))
-        #expect(hardware.disks.map(\.backingPaths) == spec.disks.map { $0.backing.map(\.path) })
+        #expect(hardware.disks.map(\.backingPaths) == spec.disks.map { $0.source?.backing.map(\.path) ?? [] })
         #expect(hardware.nics.map(\.mac) == spec.nics.map(\.mac))
         #expect(hardware.nics.map(\.network) == spec.nics.map(\.network))
         #expect(hardware.nics.map(\.model) == spec.nics.map(\.model))

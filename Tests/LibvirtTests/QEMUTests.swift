@@ -18,7 +18,7 @@ extension OnQEMU {
             #expect(seen.hardware.accelerator == .tcg)
             #expect(seen.hardware.machineType?.contains("q35") == true)
             #expect(seen.hardware.consoleLogPath == spec.consoleLogPath)
-            #expect(seen.hardware.disks.map(\.backingPaths) == [spec.disks.flatMap { $0.backing.map(\.path) }])
+            #expect(seen.hardware.disks.map(\.backingPaths) == [spec.disks.flatMap { $0.source?.backing.map(\.path) ?? [] }])
 
             for source in [GuestAddress.Source.agent, .lease] {
                 #expect(

@@ -65,7 +65,7 @@ import Testing
             #expect(seen.metadata == spec.metadata)
             #expect(seen.description == spec.description)
             #expect(seen.isPersistent)
-            #expect(seen.hardware.disks.map(\.path) == spec.disks.map(\.path))
+            #expect(seen.hardware.disks.map(\.path) == spec.disks.map { $0.source?.path })
             #expect(seen.hardware.disks.first?.backingPaths == ["/pool/base.qcow2", "/dev/vg/root"])
             #expect(seen.hardware.nics.map(\.mac) == ["52:54:00:aa:bb:cc"])
             #expect(seen.hardware.boot == spec.boot)

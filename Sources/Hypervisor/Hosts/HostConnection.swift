@@ -3,7 +3,7 @@
 /// All calls may be made from any task at once. None blocks the caller's thread. A call that only reads ends by itself
 /// within the driver's deadline (`timeout`); a call that changes something ends when its true end is known or the
 /// connection is lost. Cancelling the task asks the driver to abort where it can, and still waits for the true end.
-package protocol HostConnection: AnyObject, Sendable {
+package protocol HostConnection: AnyObject, Sendable, HostDevices, HostBlockJobs, HostGuests, HostStorage, HostNetworks {
     /// Hints of what changed, for one consumer, for the life of this object (over reconnects).
     var events: AsyncStream<HostEvent> { get }
 
@@ -13,6 +13,8 @@ package protocol HostConnection: AnyObject, Sendable {
     func connect() async throws(HypervisorError) -> HostFacts
     /// One cheap round trip to the daemon, with the host's free memory as its answer.
     func ping() async throws(HypervisorError) -> Int64
+    /// Asks the host what it can do. May take a second; the answer changes only with the host's software.
+    func capabilities() async throws(HypervisorError) -> HostCapabilities
     /// Closes for good and ends `events`.
     func close() async
 
@@ -28,6 +30,10 @@ package protocol HostConnection: AnyObject, Sendable {
     /// Takes the definition away, with what the driver keeps beside it (managed save, snapshot and checkpoint metadata, NVRAM).
     func undefine(_ id: MachineID) async throws(HypervisorError)
     func start(_ id: MachineID, paused: Bool) async throws(HypervisorError)
+    /// Writes the guest's memory to the host's disk and stops it (virDomainManagedSave); the next start goes on from there.
+    func save(_ id: MachineID) async throws(HypervisorError)
+    /// Forgets the saved memory, so that the next start boots; nothing happens if there is none.
+    func discardSaved(_ id: MachineID) async throws(HypervisorError)
     /// Pulls the plug.
     func destroy(_ id: MachineID) async throws(HypervisorError)
     /// Asks the guest to power off (ACPI, or the agent where it is connected) and returns at once.
@@ -43,34 +49,6 @@ package protocol HostConnection: AnyObject, Sendable {
     func markStarted(_ id: MachineID, atMilliseconds: Int64) async throws(HypervisorError)
     /// Aborts what the driver is doing with the machine (a migration, a save).
     func abortOperation(_ id: MachineID) async throws(HypervisorError)
-
-    // MARK: The guest
-
-    func addresses(_ id: MachineID, source: GuestAddress.Source) async throws(HypervisorError) -> [GuestAddress]
-    /// Returns when the agent has answered; `agentUnavailable` if it did not in about three seconds.
-    func pingAgent(_ id: MachineID) async throws(HypervisorError)
-
-    // MARK: Storage
-
-    func pools() async throws(HypervisorError) -> [PoolObservation]
-    func volumes(in pool: String) async throws(HypervisorError) -> [VolumeObservation]
-    /// nil if the pool has none of that name; `poolNotFound` without the pool.
-    func volume(_ reference: VolumeReference) async throws(HypervisorError) -> VolumeObservation?
-    /// Has the host look at the pool's directory again.
-    func refreshPool(_ pool: String) async throws(HypervisorError)
-    func createVolume(_ spec: VolumeSpec) async throws(HypervisorError)
-    func deleteVolume(_ reference: VolumeReference) async throws(HypervisorError)
-    /// `length` nil: until `finish`.
-    func openUpload(_ reference: VolumeReference, offset: Int64, length: Int64?) async throws(HypervisorError) -> any VolumeUpload
-    /// The bytes of the file itself, not of the disk inside; `length` nil: to the end.
-    func openDownload(_ reference: VolumeReference, offset: Int64, length: Int64?) async throws(HypervisorError) -> any VolumeDownload
-    /// The size of the file itself in bytes.
-    func fileSize(_ reference: VolumeReference) async throws(HypervisorError) -> Int64
-
-    // MARK: Networks
-
-    func networks() async throws(HypervisorError) -> [NetworkObservation]
-    func leases(_ network: String) async throws(HypervisorError) -> [LeaseObservation]
 
     // MARK: Work of our own
 

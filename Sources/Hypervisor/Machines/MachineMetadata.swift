@@ -14,12 +14,14 @@ package struct MachineMetadata: Sendable, Equatable {
     /// What was asked for: `auto`, `kvm` or `tcg`.
     package var accel: String
     package var labels: [String: String]
+    /// When it is to be deleted with its volumes, milliseconds since 1970 UTC; nil for never.
+    package var expiresAtMilliseconds: Int64?
     /// Volumes that are deleted with the machine: its own disks, console log and such.
     package var ownedVolumes: [VolumeReference]
 
     package init(
         installation: String, machine: String? = nil, job: String, epoch: Int64, createdAtMilliseconds: Int64, accel: String = "auto",
-        labels: [String: String] = [:], ownedVolumes: [VolumeReference] = []
+        labels: [String: String] = [:], expiresAtMilliseconds: Int64? = nil, ownedVolumes: [VolumeReference] = []
     ) {
         self.installation = installation
         self.machine = machine
@@ -28,6 +30,7 @@ package struct MachineMetadata: Sendable, Equatable {
         self.createdAtMilliseconds = createdAtMilliseconds
         self.accel = accel
         self.labels = labels
+        self.expiresAtMilliseconds = expiresAtMilliseconds
         self.ownedVolumes = ownedVolumes
     }
 }

@@ -14,13 +14,15 @@ package struct MachineObservation: Sendable, Equatable {
     package var startedAtMilliseconds: Int64?
     /// Whether the guest agent's channel is open on the guest's side.
     package var agentConnected: Bool
+    /// The hardware that the definition gives the next boot; nil while the machine is not active, or has no definition.
+    package var nextBoot: MachineHardware?
     /// The definition could not be read: its hardware shows nothing, and may be anything.
     package var isUnreadable = false
 
     package init(
         id: MachineID, name: String, state: RunState, stateReason: String, isPersistent: Bool, autostart: Bool,
         hardware: MachineHardware, description: String = "", metadata: MachineMetadata? = nil,
-        startedAtMilliseconds: Int64? = nil, agentConnected: Bool = false
+        startedAtMilliseconds: Int64? = nil, agentConnected: Bool = false, nextBoot: MachineHardware? = nil
     ) {
         self.id = id
         self.name = name
@@ -33,6 +35,7 @@ package struct MachineObservation: Sendable, Equatable {
         self.metadata = metadata
         self.startedAtMilliseconds = startedAtMilliseconds
         self.agentConnected = agentConnected
+        self.nextBoot = nextBoot
     }
 
     /// Whether that installation of Gantry made this very machine.
@@ -52,8 +55,8 @@ package struct MachineHardware: Sendable, Equatable {
     /// `host-model`, `host-passthrough`, a model name, or nil where the definition says nothing.
     package var cpu: String?
     package var machineType: String?
-    /// `bios` or `uefi`.
-    package var firmware: String
+    package var firmware: Firmware
+    package var hasTPM: Bool
     package var boot: DirectBoot?
     package var disks: [DiskObservation]
     package var nics: [NICObservation]
@@ -62,7 +65,8 @@ package struct MachineHardware: Sendable, Equatable {
 
     package init(
         accelerator: Accelerator, vcpus: Int, vcpusMax: Int, memoryBytes: Int64, memoryMaxBytes: Int64, cpu: String? = nil,
-        machineType: String? = nil, firmware: String = "bios", boot: DirectBoot? = nil, disks: [DiskObservation] = [],
+        machineType: String? = nil, firmware: Firmware = .bios, hasTPM: Bool = false, boot: DirectBoot? = nil,
+        disks: [DiskObservation] = [],
         nics: [NICObservation] = [], consoleLogPath: String? = nil
     ) {
         self.accelerator = accelerator
@@ -73,6 +77,7 @@ package struct MachineHardware: Sendable, Equatable {
         self.cpu = cpu
         self.machineType = machineType
         self.firmware = firmware
+        self.hasTPM = hasTPM
         self.boot = boot
         self.disks = disks
         self.nics = nics
@@ -106,12 +111,14 @@ package struct DiskObservation: Sendable, Equatable {
     package var isReadOnly: Bool
     package var bootOrder: Int?
     package var serial: String?
+    /// As the definition states it; nil where it says nothing.
+    package var cache: String?
     /// Paths under the active layer, nearest first, as far as the definition says.
     package var backingPaths: [String]
 
     package init(
         target: String, device: String, bus: String, path: String?, volume: VolumeReference? = nil, format: String?,
-        isReadOnly: Bool = false, bootOrder: Int? = nil, serial: String? = nil, backingPaths: [String] = []
+        isReadOnly: Bool = false, bootOrder: Int? = nil, serial: String? = nil, cache: String? = nil, backingPaths: [String] = []
     ) {
         self.target = target
         self.device = device
@@ -122,6 +129,7 @@ package struct DiskObservation: Sendable, Equatable {
         self.isReadOnly = isReadOnly
         self.bootOrder = bootOrder
         self.serial = serial
+        self.cache = cache
         self.backingPaths = backingPaths
     }
 }
@@ -136,12 +144,16 @@ package struct NICObservation: Sendable, Equatable {
     package var model: String?
     /// The device on the host's side (`vnet0`) while the machine is active.
     package var target: String?
+    package var isLinkUp: Bool
 
-    package init(mac: String, network: String?, bridge: String? = nil, model: String? = nil, target: String? = nil) {
+    package init(
+        mac: String, network: String?, bridge: String? = nil, model: String? = nil, target: String? = nil, isLinkUp: Bool = true
+    ) {
         self.mac = mac
         self.network = network
         self.bridge = bridge
         self.model = model
         self.target = target
+        self.isLinkUp = isLinkUp
     }
 }

@@ -14,6 +14,9 @@ package struct MachineSpec: Sendable, Equatable {
     package var cpu: String?
     /// nil is the driver's default (q35 on QEMU).
     package var machineType: String?
+    package var firmware: Firmware
+    /// An emulated TPM 2.0.
+    package var hasTPM: Bool
     package var boot: DirectBoot?
     package var disks: [DiskSpec]
     package var nics: [NICSpec]
@@ -23,8 +26,8 @@ package struct MachineSpec: Sendable, Equatable {
 
     package init(
         id: MachineID, name: String, accelerator: Accelerator, vcpus: Int, vcpusMax: Int, memoryBytes: Int64, memoryMaxBytes: Int64,
-        cpu: String?, machineType: String?, boot: DirectBoot?, disks: [DiskSpec], nics: [NICSpec], consoleLogPath: String?,
-        description: String, metadata: MachineMetadata
+        cpu: String?, machineType: String?, firmware: Firmware = .bios, hasTPM: Bool = false, boot: DirectBoot?, disks: [DiskSpec],
+        nics: [NICSpec], consoleLogPath: String?, description: String, metadata: MachineMetadata
     ) {
         self.id = id
         self.name = name
@@ -35,59 +38,13 @@ package struct MachineSpec: Sendable, Equatable {
         self.memoryMaxBytes = memoryMaxBytes
         self.cpu = cpu
         self.machineType = machineType
+        self.firmware = firmware
+        self.hasTPM = hasTPM
         self.boot = boot
         self.disks = disks
         self.nics = nics
         self.consoleLogPath = consoleLogPath
         self.description = description
         self.metadata = metadata
-    }
-}
-
-/// One disk of a machine to be defined: the file, its format as stated, and the whole chain under it.
-package struct DiskSpec: Sendable, Equatable {
-    /// A layer under the active one.
-    package struct Layer: Sendable, Equatable {
-        package var path: String
-        package var format: String
-        package init(path: String, format: String) {
-            self.path = path
-            self.format = format
-        }
-    }
-    package var target: String
-    package var bus: String
-    package var path: String
-    package var format: String
-    package var isReadOnly: Bool
-    package var serial: String?
-    package var bootOrder: Int?
-    /// Nearest first; written out and terminated, so that nothing is probed.
-    package var backing: [Layer]
-
-    package init(
-        target: String, bus: String, path: String, format: String, isReadOnly: Bool = false, serial: String? = nil,
-        bootOrder: Int? = nil, backing: [Layer] = []
-    ) {
-        self.target = target
-        self.bus = bus
-        self.path = path
-        self.format = format
-        self.isReadOnly = isReadOnly
-        self.serial = serial
-        self.bootOrder = bootOrder
-        self.backing = backing
-    }
-}
-
-/// One network card of a machine to be defined.
-package struct NICSpec: Sendable, Equatable {
-    package var mac: String
-    package var network: String
-    package var model: String
-    package init(mac: String, network: String, model: String) {
-        self.mac = mac
-        self.network = network
-        self.model = model
     }
 }

@@ -1,40 +1,56 @@
 /// A virtual network as its host shows it.
 package struct NetworkObservation: Sendable, Equatable {
     package var name: String
+    /// The host's UUID of it, lower case.
+    package var uuid: String?
     /// `nat`, `isolated`, `route`, `bridge`, `open` …
     package var mode: String
     package var bridge: String?
     /// The network's own address with prefix, `192.168.122.1/24`; nil where it has none.
     package var cidr: String?
+    /// What its DHCP server gives out; nil where there is no server, or it gives reservations only.
+    package var dhcp: DHCPRange?
+    package var reservations: [DHCPReservation]
     package var isActive: Bool
+    package var isPersistent: Bool
     package var autostart: Bool
 
-    package init(name: String, mode: String, bridge: String?, cidr: String?, isActive: Bool, autostart: Bool) {
+    package init(
+        name: String, uuid: String? = nil, mode: String, bridge: String?, cidr: String?, dhcp: DHCPRange? = nil,
+        reservations: [DHCPReservation] = [], isActive: Bool, isPersistent: Bool = true, autostart: Bool
+    ) {
         self.name = name
+        self.uuid = uuid
         self.mode = mode
         self.bridge = bridge
         self.cidr = cidr
+        self.dhcp = dhcp
+        self.reservations = reservations
         self.isActive = isActive
+        self.isPersistent = isPersistent
         self.autostart = autostart
     }
 }
 
-/// A lease that a network's DHCP server has given out.
-package struct LeaseObservation: Sendable, Equatable {
-    package var network: String
+/// The addresses a DHCP server gives out, both ends included.
+package struct DHCPRange: Sendable, Equatable {
+    package var start: String
+    package var end: String
+    package init(start: String, end: String) {
+        self.start = start
+        self.end = end
+    }
+}
+
+/// An address kept for one network card (`<dhcp><host …/>`).
+package struct DHCPReservation: Sendable, Equatable {
+    /// Lower case with colons.
     package var mac: String
     package var address: String
-    package var prefix: Int
     package var hostname: String?
-    /// Milliseconds since 1970 UTC; nil for one without end.
-    package var expiresAtMilliseconds: Int64?
-
-    package init(network: String, mac: String, address: String, prefix: Int, hostname: String?, expiresAtMilliseconds: Int64?) {
-        self.network = network
+    package init(mac: String, address: String, hostname: String? = nil) {
         self.mac = mac
         self.address = address
-        self.prefix = prefix
         self.hostname = hostname
-        self.expiresAtMilliseconds = expiresAtMilliseconds
     }
 }

@@ -8,7 +8,7 @@ final class OpenConnection: Sendable, LibvirtCallable {
     struct Identity: Sendable {
         /// As virConnectGetType names the driver: `QEMU`, `TEST`, …
         var driver: String
-        var capabilities: HostCapabilities
+        var capabilities: ConnectionCapabilities
     }
 
     let identity: Identity
@@ -40,7 +40,7 @@ final class OpenConnection: Sendable, LibvirtCallable {
             free(text)
         }
         return OpenConnection(
-            identity: Identity(driver: driver, capabilities: HostCapabilities(xml: xml)), owning: raw,
+            identity: Identity(driver: driver, capabilities: ConnectionCapabilities(xml: xml)), owning: raw,
             subscription: subscription, token: token, registrations: registrations)
     }
 

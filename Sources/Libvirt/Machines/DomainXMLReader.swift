@@ -68,9 +68,9 @@ struct DomainDescription: Sendable, Equatable {
         }
     }
 
-    private static func firmware(_ os: XMLElement?) -> String {
+    private static func firmware(_ os: XMLElement?) -> Firmware {
         let isUEFI = os?.attribute("firmware") == "efi" || os?.child("loader")?.attribute("type") == "pflash"
-        return isUEFI ? "uefi" : "bios"
+        return isUEFI ? .uefi(secureBoot: false, nvramPath: os?.child("nvram")?.text) : .bios
     }
 
     private static func boot(_ os: XMLElement?) -> DirectBoot? {

@@ -136,11 +136,13 @@ struct DomainXMLWriter {
 
     private func write(_ disk: DiskSpec, _ writer: inout XMLWriter) {
         // No cache mode: `none` needs O_DIRECT, which not every file system has (tmpfs).
-        writer.element("disk", ["type": Self.type(disk.path), "device": "disk"]) { writer in
-            writer.element("driver", ["name": isQEMU ? "qemu" : nil, "type": disk.format, "discard": isQEMU ? "unmap" : nil])
-            Self.source(disk.path, &writer)
-            Self.chain(disk.backing[...], &writer)
-            writer.element("target", ["dev": disk.target, "bus": disk.bus])
+        writer.element("disk", ["type": Self.type(disk.source?.path ?? ""), "device": "disk"]) { writer in
+            writer.element("driver", ["name": isQEMU ? "qemu" : nil, "type": disk.source?.format, "discard": isQEMU ? "unmap" : nil])
+            if let source = disk.source {
+                Self.source(source.path, &writer)
+                Self.chain(source.backing[...], &writer)
+            }
+            writer.element("target", ["dev": disk.target, "bus": disk.bus.rawValue])
             if disk.isReadOnly { writer.element("readonly") }
             if let serial = disk.serial { writer.element("serial", text: serial) }
             if let order = disk.bootOrder { writer.element("boot", ["order": String(order)]) }

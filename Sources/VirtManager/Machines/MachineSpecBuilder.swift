@@ -66,8 +66,8 @@ struct MachineSpecBuilder {
     private func spec(_ disk: MachineCreation.Disk) async throws -> DiskSpec {
         let volume = try await require(disk.volume)
         return DiskSpec(
-            target: disk.target, bus: "virtio", path: volume.path, format: volume.format, isReadOnly: disk.isReadOnly,
-            backing: try await chain(under: volume))
+            target: disk.target, source: .init(path: volume.path, format: volume.format, backing: try await chain(under: volume)),
+            isReadOnly: disk.isReadOnly)
     }
 
     /// Every layer under a volume, each with its format stated. A layer outside all pools, or a chain without end, is refused.

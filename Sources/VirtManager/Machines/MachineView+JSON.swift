@@ -20,9 +20,9 @@ extension MachineView: JSONWritable {
             writer.field("cpu", hardware.cpu ?? "default")
             writer.field("machine", hardware.machineType)
             writer.field("accel", hardware.accelerator.rawValue)
-            writer.field("firmware", hardware.firmware)
-            writer.field("secure_boot", false)
-            writer.field("tpm", false)
+            writer.field("firmware", hardware.firmware.name)
+            writer.field("secure_boot", hardware.firmware.isSecureBoot)
+            writer.field("tpm", hardware.hasTPM)
             writer.field("boot") { writeBoot(to: &$0) }
             writer.field("disks") { writer in writer.array { writer in for disk in disks { Self.write(disk, to: &writer) } } }
             writer.field("nics") { writer in writer.array { writer in for nic in hardware.nics { write(nic, to: &writer) } } }

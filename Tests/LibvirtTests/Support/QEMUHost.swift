@@ -74,8 +74,8 @@ enum QEMUHost {
             kernelPath: kernel.path, initrdPath: initrd.path, cmdline: "console=ttyS0 quiet panic=1 lab.name=\(name)")
         spec.disks = [
             DiskSpec(
-                target: "vda", bus: "virtio", path: overlay.path, format: "qcow2",
-                backing: [.init(path: base.path, format: "qcow2")])
+                target: "vda",
+                source: .init(path: overlay.path, format: "qcow2", backing: [.init(path: base.path, format: "qcow2")]))
         ]
         spec.nics = [NICSpec(mac: "52:54:00:77:00:0\(digit)", network: "default", model: "virtio")]
         spec.consoleLogPath = overlay.path.replacing(".qcow2", with: "-console.log")

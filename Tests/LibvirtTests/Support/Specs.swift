@@ -29,10 +29,13 @@ enum Specs {
         spec.boot = DirectBoot(kernelPath: "/boot/k", initrdPath: "/boot/i", cmdline: "console=ttyS0 quiet")
         spec.disks = [
             DiskSpec(
-                target: "vda", bus: "virtio", path: "/pool/web-1.qcow2", format: "qcow2", bootOrder: 1,
-                backing: [.init(path: "/pool/base.qcow2", format: "qcow2"), .init(path: "/dev/vg/root", format: "raw")]),
-            DiskSpec(target: "vdb", bus: "virtio", path: "/dev/vg/data", format: "raw", serial: "data-1"),
-            DiskSpec(target: "vdc", bus: "virtio", path: "/pool/seed.iso", format: "raw", isReadOnly: true),
+                target: "vda",
+                source: .init(
+                    path: "/pool/web-1.qcow2", format: "qcow2",
+                    backing: [.init(path: "/pool/base.qcow2", format: "qcow2"), .init(path: "/dev/vg/root", format: "raw")]),
+                bootOrder: 1),
+            DiskSpec(target: "vdb", source: .init(path: "/dev/vg/data", format: "raw"), serial: "data-1"),
+            DiskSpec(target: "vdc", source: .init(path: "/pool/seed.iso", format: "raw"), isReadOnly: true),
         ]
         spec.nics = [NICSpec(mac: "52:54:00:aa:bb:cc", network: "default", model: "virtio")]
         spec.consoleLogPath = "/pool/web-1-console.log"

@@ -27,15 +27,17 @@ package struct FakeDefinition: Sendable, Equatable {
     init(_ spec: MachineSpec) {
         let disks = spec.disks.map { disk in
             DiskObservation(
-                target: disk.target, device: "disk", bus: disk.bus, path: disk.path, format: disk.format, isReadOnly: disk.isReadOnly,
-                bootOrder: disk.bootOrder, serial: disk.serial, backingPaths: disk.backing.map(\.path))
+                target: disk.target, device: disk.device.rawValue, bus: disk.bus.rawValue, path: disk.source?.path,
+                format: disk.source?.format, isReadOnly: disk.isReadOnly, bootOrder: disk.bootOrder, serial: disk.serial,
+                cache: disk.cache?.rawValue, backingPaths: disk.source?.backing.map(\.path) ?? [])
         }
-        let nics = spec.nics.map { NICObservation(mac: $0.mac.lowercased(), network: $0.network, model: $0.model) }
+        let nics = spec.nics.map { NICObservation(mac: $0.mac.lowercased(), network: $0.network, model: $0.model, isLinkUp: $0.isLinkUp) }
         self.init(
             id: spec.id, name: spec.name,
             hardware: MachineHardware(
                 accelerator: spec.accelerator, vcpus: spec.vcpus, vcpusMax: spec.vcpusMax, memoryBytes: spec.memoryBytes,
-                memoryMaxBytes: spec.memoryMaxBytes, cpu: spec.cpu, machineType: spec.machineType ?? "pc-q35-7.2", boot: spec.boot,
+                memoryMaxBytes: spec.memoryMaxBytes, cpu: spec.cpu, machineType: spec.machineType ?? "pc-q35-7.2", firmware: spec.firmware,
+                hasTPM: spec.hasTPM, boot: spec.boot,
                 disks: disks, nics: nics, consoleLogPath: spec.consoleLogPath),
             description: spec.description, metadata: spec.metadata, hasAgentChannel: true)
     }

@@ -29,7 +29,7 @@ extension MachineSpec {
         boot: DirectBoot? = nil, consoleLogPath: String? = nil, metadata: MachineMetadata = .sample()
     ) -> MachineSpec {
         let diskSpecs = disks.enumerated().map { index, path in
-            DiskSpec(target: "vd\(["a", "b", "c", "d"][index % 4])", bus: "virtio", path: path, format: "qcow2")
+            DiskSpec(target: "vd\(["a", "b", "c", "d"][index % 4])", source: .init(path: path, format: "qcow2"))
         }
         let nics = networks.enumerated().map { index, network in
             let digits = String(number, radix: 16)

@@ -1,7 +1,7 @@
 internal import Hypervisor
 
 /// What the adapter uses of a host's capabilities XML.
-struct HostCapabilities: Sendable, Equatable {
+struct ConnectionCapabilities: Sendable, Equatable {
     var uuid: String?
     var architecture: String?
     /// Domain types offered for the host's own architecture: `kvm`, `qemu`, `test` …
