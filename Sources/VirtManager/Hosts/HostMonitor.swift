@@ -63,6 +63,7 @@ package final class HostMonitor: Sendable {
                 showOnline(facts, latency: ContinuousClock.now - started)
                 await sweepHelpers()
                 tellOfOthers()
+                group.addTask { await self.learnCapabilities() }
                 if !isProbed {
                     isProbed = true
                     group.addTask { await self.probe(facts) }
@@ -136,6 +137,15 @@ package final class HostMonitor: Sendable {
             }
         } catch {
             log.warning("cannot sweep helper machines", ["error": error.message])
+        }
+    }
+
+    /// After each connect: its software may be another one now.
+    private func learnCapabilities() async {
+        do {
+            try await host.learnCapabilities()
+        } catch {
+            log.notice("cannot ask the host what it can do; it is asked when that is needed", ["error": error.message])
         }
     }
 

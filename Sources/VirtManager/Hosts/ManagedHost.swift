@@ -1,5 +1,6 @@
 package import Hypervisor
 internal import Platform
+internal import Synchronization
 
 /// One configured host: its connection, and the ways to bring the inventory up to date after touching it.
 package final class ManagedHost: Sendable {
@@ -7,6 +8,8 @@ package final class ManagedHost: Sendable {
     package let connection: any HostConnection
     let settings: HostSettings
     let fleet: Fleet
+    /// What it said it can do, since it was connected last.
+    private let learned = Mutex<HostCapabilities?>(nil)
 
     package init(settings: HostSettings, connection: any HostConnection, fleet: Fleet) {
         name = settings.name
@@ -26,6 +29,9 @@ package final class ManagedHost: Sendable {
             "host.offline", .temporary, "host '\(name)' is offline: \(state.reason)", isRetryable: true,
             hints: ["see GET \(path); the daemon reconnects by itself"], retryAfterSeconds: 2)
     }
+
+    var knownCapabilities: HostCapabilities? { learned.withLock { $0 } }
+    func keep(_ capabilities: HostCapabilities) { learned.withLock { $0 = capabilities } }
 
     // MARK: Looking again
 
