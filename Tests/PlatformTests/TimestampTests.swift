@@ -56,4 +56,22 @@ import Testing
         #expect(Timestamp(milliseconds: 1) < Timestamp(milliseconds: 2))
         #expect(abs(Timestamp.now().milliseconds - Int64(Date.now.timeIntervalSince1970 * 1000)) < 5000)
     }
+
+    @Test(arguments: [
+        ("2026-11-21T13:45:08Z", "2026-11-21T13:45:08.000Z"), ("2026-11-21t13:45:08.1z", "2026-11-21T13:45:08.100Z"),
+        ("2026-11-21 13:45:08.123456789Z", "2026-11-21T13:45:08.123Z"), ("2026-11-21T00:30:00+01:00", "2026-11-20T23:30:00.000Z"),
+        ("2026-11-21T23:30:00.5-00:45", "2026-11-22T00:15:00.500Z"),
+    ])
+    func otherFormsOfRFC3339AreRead(text: String, same: String) {
+        #expect(Timestamp(rfc3339: text)?.description == same)
+    }
+
+    @Test(arguments: [
+        "", "2026-11-21", "2026-11-21T13:45:08", "2026-11-21T13:45Z", "2026-11-21T13:45:08.Z", "2026-11-21T13:45:08+1:00",
+        "2026-11-21T13:45:08+24:00", "2026-11-21T13:45:08+01:60", "2026-11-21T13:45:08+0100", "2026-11-21T13:45:08Zé", "2026-13-21T13:45:08Z",
+        "tomorrow at noon, please",
+    ])
+    func anythingElseIsNoRFC3339(text: String) {
+        #expect(Timestamp(rfc3339: text) == nil)
+    }
 }
