@@ -59,6 +59,23 @@ import Testing
         try await life.stopEmpty()
     }
 
+    @Test func aStepThatRefusesCancelsEndsThem() async throws {
+        let life = try bench.live()
+        bench.world.fault("copy-a", .waits)
+        bench.world.fault("switch-b", .waits)
+        let early = try await life.enqueue("toy.move", "a", on: "vm:a")
+        let late = try await life.enqueue("toy.move", "b", on: "vm:b")
+        await bench.world.when { $0.gates["copy-a"] != nil && $0.gates["switch-b"] != nil }
+        #expect(try await life.engine.cancel(early.id)?.cancelRequested == true)
+        #expect(try await life.end(early).state == .cancelled)
+        #expect(life.engine.board[late.id]?.isCancelable == false)
+        await #expect(throws: JobFailure.self) { try await life.engine.cancel(late.id) }
+        bench.world.open("switch-b")
+        #expect(try await life.end(late).state == .succeeded)
+        #expect(Set(bench.world.things.keys) == ["copy-b", "switch-b", "note-b"])
+        try await life.stopEmpty()
+    }
+
     @Test func aCancelAtTheGateUndoesAndAnotherJobUsedTheMachineMeanwhile() async throws {
         let life = try bench.live()
         let gated = try await life.enqueue("toy.gated", "a", on: "vm:x")

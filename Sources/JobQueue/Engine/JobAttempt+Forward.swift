@@ -21,7 +21,8 @@ extension JobAttempt {
 
     private func intend(_ ord: Int) async throws {
         let step = steps[ord]
-        if kind.isUndoable || step.releasesLocks {
+        let isPast = steps.prefix(through: ord).contains(where: \.refusesCancel)
+        if kind.isUndoable && !isPast || step.releasesLocks {
             signal.acceptCancels()
         } else if !signal.refuseCancels() {
             throw JobFailure.cancelled

@@ -77,7 +77,8 @@ package struct Job: Sendable, Equatable {
         guard !isUndoing else { return isCancelable = false }
         let current = steps.firstIndex { $0.phase == .intended }
         let isWaiting = current.map { declared.indices.contains($0) && declared[$0].releasesLocks } ?? false
-        isCancelable = isUndoable || isWaiting || steps.allSatisfy { $0.phase == .pending }
+        let isPast = zip(declared, steps).contains { $0.refusesCancel && $1.phase != .pending }
+        isCancelable = isUndoable && !isPast || isWaiting || steps.allSatisfy { $0.phase == .pending }
     }
 
     /// Whether it has come to a step that gives the locks back, going forward.

@@ -16,6 +16,8 @@ package struct JobStep: Sendable {
     package let stepClass: Class
     /// Once this step is done the job goes forward only: a later failure leaves what was made.
     package let isPointOfNoReturn: Bool
+    /// From its intent on the job is no longer cancelled, though the ones before it can be undone (a disk that was switched over).
+    package let refusesCancel: Bool
     /// Gives the job's locks back before it begins (waiting for a guest must not keep others from stopping it).
     package let releasesLocks: Bool
     /// Looks at the world: is the effect there?
@@ -26,7 +28,7 @@ package struct JobStep: Sendable {
     package let undo: (@Sendable (StepContext) async throws -> Void)?
 
     package init(
-        _ name: String, _ stepClass: Class, isPointOfNoReturn: Bool = false, releasesLocks: Bool = false,
+        _ name: String, _ stepClass: Class, isPointOfNoReturn: Bool = false, refusesCancel: Bool = false, releasesLocks: Bool = false,
         probe: @escaping @Sendable (StepContext) async throws -> StepObservation,
         act: @escaping @Sendable (StepContext) async throws -> Void,
         undo: (@Sendable (StepContext) async throws -> Void)? = nil
@@ -34,6 +36,7 @@ package struct JobStep: Sendable {
         self.name = name
         self.stepClass = stepClass
         self.isPointOfNoReturn = isPointOfNoReturn
+        self.refusesCancel = refusesCancel
         self.releasesLocks = releasesLocks
         self.probe = probe
         self.act = act

@@ -16,11 +16,13 @@ struct ToyKind: JobKind {
 extension ToyWorld {
     /// Makes `thing` once; undo removes it.
     func making(
-        _ step: String, _ thing: String, _ stepClass: JobStep.Class = .probeable, isPointOfNoReturn: Bool = false, isUndone: Bool = true
+        _ step: String, _ thing: String, _ stepClass: JobStep.Class = .probeable, isPointOfNoReturn: Bool = false,
+        refusesCancel: Bool = false, isUndone: Bool = true
     ) -> JobStep {
         let undo: @Sendable (StepContext) async throws -> Void = { try await self.remove(thing, $0.job.text) }
         return JobStep(
-            step, stepClass, isPointOfNoReturn: isPointOfNoReturn, probe: { self.look(thing, $0.job.text) },
+            step, stepClass, isPointOfNoReturn: isPointOfNoReturn, refusesCancel: refusesCancel,
+            probe: { self.look(thing, $0.job.text) },
             act: { try await self.make(thing, $0.job.text) }, undo: isUndone ? undo : nil)
     }
 
@@ -58,6 +60,17 @@ extension ToyWorld {
         }
     }
 
+    /// A copy that can be cancelled, and a switch over to it that cannot.
+    var moving: ToyKind {
+        ToyKind(name: "toy.move") { [self] name in
+            [
+                making("copy", "copy-\(name)"),
+                making("switch", "switch-\(name)", isPointOfNoReturn: true, refusesCancel: true, isUndone: false),
+                making("note", "note-\(name)", .ensure, isUndone: false),
+            ]
+        }
+    }
+
     /// Cannot be undone: removes `disk-NAME` of anyone, in two steps.
     var removing: ToyKind {
         ToyKind(name: "toy.remove", isUndoable: false, takesOver: true) { [self] name in
@@ -74,5 +87,5 @@ extension ToyWorld {
     /// Makes one thing.
     var single: ToyKind { ToyKind(name: "toy.single") { [self] name in [making("make", "thing-\(name)")] } }
 
-    var kinds: [any JobKind] { [building, gated, removing, single] }
+    var kinds: [any JobKind] { [building, gated, moving, removing, single] }
 }
