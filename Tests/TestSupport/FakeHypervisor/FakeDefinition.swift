@@ -25,12 +25,7 @@ package struct FakeDefinition: Sendable, Equatable {
 
     /// What the driver makes of a machine of ours.
     init(_ spec: MachineSpec) {
-        let disks = spec.disks.map { disk in
-            DiskObservation(
-                target: disk.target, device: disk.device.rawValue, bus: disk.bus.rawValue, path: disk.source?.path,
-                format: disk.source?.format, isReadOnly: disk.isReadOnly, bootOrder: disk.bootOrder, serial: disk.serial,
-                cache: disk.cache?.rawValue, backingPaths: disk.source?.backing.map(\.path) ?? [])
-        }
+        let disks = spec.disks.map(DiskObservation.init)
         let nics = spec.nics.map { NICObservation(mac: $0.mac.lowercased(), network: $0.network, model: $0.model, isLinkUp: $0.isLinkUp) }
         self.init(
             id: spec.id, name: spec.name,

@@ -44,6 +44,17 @@ struct FakeFile: Sendable, Equatable {
         length = max(length, offset + Int64(bytes.count))
     }
 
+    mutating func extend(to bytes: Int64) { length = max(length, bytes) }
+
+    /// This file's header with the data of another behind it.
+    func takingData(of other: FakeFile) -> FakeFile {
+        var result = self
+        let headerPages = Int64(4)
+        for (number, page) in other.pages where number >= headerPages { result.pages[number] = page }
+        result.length = max(length, other.length)
+        return result
+    }
+
     /// At most `count` bytes from `offset` on; fewer at the end of the file.
     func read(at offset: Int64, count: Int) -> [UInt8] {
         guard offset >= 0, offset < length, count > 0 else { return [] }

@@ -77,12 +77,4 @@ extension FakeHost {
     package func pingAgent(_ id: MachineID) async throws(HypervisorError) {
         try await call(.pingAgent, id.text) { state throws(HypervisorError) in try state.pingAgent(id) }
     }
-
-    package func networks() async throws(HypervisorError) -> [NetworkObservation] {
-        try await call(.networks) { state in state.networks.values.map(\.observation).sorted { $0.name < $1.name } }
-    }
-
-    package func leases(_ network: String) async throws(HypervisorError) -> [LeaseObservation] {
-        try await call(.leases, network) { state throws(HypervisorError) in try state.leases(network) }
-    }
 }

@@ -36,6 +36,8 @@ package struct FakeInventory: Sendable, Equatable, CustomStringConvertible {
     package var usedPaths: Set<String>
     /// Transfers that are open.
     package var openTransfers: Int
+    /// One line per pool and network, with all that is defined of it.
+    package var definitions: [String]
 
     package var machineNames: [String] { machines.map(\.name).sorted() }
     package var volumeNames: [String] { volumes.map(\.reference.description) }
@@ -53,8 +55,9 @@ package struct FakeInventory: Sendable, Equatable, CustomStringConvertible {
         }
         let volumes = volumes.map { "volume \($0.reference) \($0.format) \($0.capacityBytes) on \($0.backingPath ?? "-")" }
         let files = files.map { "file \($0.path) \($0.bytes) \($0.digest)" }
+        let definitions = definitions
         let transfers = openTransfers == 0 ? [] : ["open transfers \(openTransfers)"]
-        return (machines + volumes + files + transfers).joined(separator: "\n")
+        return (machines + volumes + files + definitions + transfers).joined(separator: "\n")
     }
 }
 
@@ -76,17 +79,31 @@ extension FakeWorld {
             FakeInventory.File(path: path, bytes: file.length, digest: file.digest)
         }
         return FakeInventory(
-            machines: machines, volumes: volumes, files: files, usedPaths: state.usedPaths, openTransfers: state.streams.count)
+            machines: machines, volumes: volumes, files: files, usedPaths: state.usedPaths, openTransfers: state.streams.count,
+            definitions: state.definitions)
     }
 }
 
 extension FakeWorldState {
+    fileprivate var definitions: [String] {
+        pools.values.map { "pool \($0.name) \($0.type) \($0.path) \($0.isActive ? "active" : "inactive") autostart \($0.autostart)" }
+            .sorted()
+            + networks.values.map { network in
+                let seen = network.next ?? network.observation
+                let kept = seen.reservations.sorted { $0.mac < $1.mac }.map { "\($0.mac)=\($0.address)" }.joined(separator: ",")
+                return "network \(seen.name) \(seen.mode) \(seen.cidr ?? "-") \(network.observation.isActive ? "active" : "inactive")"
+                    + " autostart \(seen.autostart) \(kept)"
+            }.sorted()
+    }
+
     fileprivate var usedPaths: Set<String> {
         var used: Set<String> = []
         for definition in machines.values.flatMap({ [$0.persistent, $0.live].compactMap(\.self) }) {
             let hardware = definition.hardware
             for disk in hardware.disks { used.formUnion([disk.path].compactMap(\.self) + disk.backingPaths) }
-            used.formUnion([hardware.boot?.kernelPath, hardware.boot?.initrdPath, hardware.consoleLogPath].compactMap(\.self))
+            used.formUnion(
+                [hardware.boot?.kernelPath, hardware.boot?.initrdPath, hardware.consoleLogPath, hardware.firmware.nvramPath].compactMap(
+                    \.self))
             for owned in definition.metadata?.ownedVolumes ?? [] {
                 if let pool = pools[owned.pool] { used.insert(pool.path(of: owned.volume)) }
             }

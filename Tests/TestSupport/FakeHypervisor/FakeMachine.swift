@@ -20,6 +20,13 @@ struct FakeMachine: Sendable {
     var ticksToBoot = 0
     /// nil: nobody asked for a shutdown that the guest heeds.
     var ticksToShutdown: Int?
+    /// Devices the guest was asked to let go of, by target or MAC, with the ticks until it does.
+    var unplugging: [String: Int] = [:]
+    var blockJobs: [String: FakeBlockJob] = [:]
+    /// Programs that were started in the guest, by process id.
+    var processes: [Int64: GuestProcess] = [:]
+    /// What the guest's clock was last set to.
+    var clockMilliseconds: Int64?
 
     var isActive: Bool { live != nil }
     var current: FakeDefinition? { live ?? persistent }
@@ -30,7 +37,8 @@ struct FakeMachine: Sendable {
         return MachineObservation(
             id: id, name: name, state: !isActive && hasManagedSave ? .saved : state, stateReason: reason, isPersistent: persistent != nil,
             autostart: autostart, hardware: current.hardware, description: current.description, metadata: current.metadata,
-            startedAtMilliseconds: startedAtMilliseconds, agentConnected: agentConnected)
+            startedAtMilliseconds: startedAtMilliseconds, agentConnected: agentConnected,
+            nextBoot: live == nil ? nil : persistent?.hardware)
     }
 
     /// The file behind each disk, with whether the machine may write to it. Layers below are only read.

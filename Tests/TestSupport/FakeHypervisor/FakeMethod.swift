@@ -8,6 +8,11 @@ package enum FakeMethod: String, Sendable, CaseIterable {
     case openUpload, uploadWrite, uploadFinish, uploadAbort
     case openDownload, downloadRead, downloadAbort
     case networks, leases
+    case edit, editLive, rename, save, discardSaved, capabilities
+    case resizeDisk, resizeVolume, startBlockCopy, blockJob, pivotBlockCopy, abortBlockJob, startHelper
+    case startProcess, process, setTime, screenshot, statistics
+    case definePool, startPool, stopPool, undefinePool, setPoolAutostart
+    case defineNetwork, startNetwork, stopNetwork, undefineNetwork, setNetworkAutostart, reserve, release
     case bootProbe
 
     /// Whether the call is meant to change something on the host.
@@ -15,10 +20,13 @@ package enum FakeMethod: String, Sendable, CaseIterable {
         switch self {
         case .define, .undefine, .start, .destroy, .requestShutdown, .requestReboot, .reset, .suspend, .resume, .change, .markStarted,
             .abortOperation, .refreshPool, .createVolume, .deleteVolume, .openUpload, .uploadWrite, .uploadFinish, .uploadAbort,
-            .bootProbe:
+            .bootProbe, .edit, .editLive, .rename, .save, .discardSaved, .resizeDisk, .resizeVolume, .startBlockCopy, .pivotBlockCopy,
+            .abortBlockJob, .startHelper, .startProcess, .setTime, .definePool, .startPool, .stopPool, .undefinePool,
+            .setPoolAutostart, .defineNetwork, .startNetwork, .stopNetwork, .undefineNetwork, .setNetworkAutostart, .reserve, .release:
             true
         case .connect, .ping, .close, .machines, .machine, .machineXML, .addresses, .pingAgent, .pools, .volumes, .volume, .fileSize,
-            .openDownload, .downloadRead, .downloadAbort, .networks, .leases:
+            .openDownload, .downloadRead, .downloadAbort, .networks, .leases, .capabilities, .blockJob, .process, .screenshot,
+            .statistics:
             false
         }
     }

@@ -14,6 +14,8 @@ struct FakePool: Sendable {
     var capacityBytes: Int64
     var isActive = true
     var autostart = true
+    var uuid: String?
+    var type = "dir"
     var volumes: [String: Volume] = [:]
 
     func path(of volume: String) -> String { "\(path)/\(volume)" }

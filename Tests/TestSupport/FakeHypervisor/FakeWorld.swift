@@ -29,7 +29,8 @@ package final class FakeWorld: Sendable {
         world.addPool("default", path: "/var/lib/libvirt/images", capacityBytes: poolCapacityBytes)
         world.addNetwork(
             NetworkObservation(
-                name: "default", mode: "nat", bridge: "virbr0", cidr: "192.168.122.1/24", isActive: true, autostart: true))
+                name: "default", mode: "nat", bridge: "virbr0", cidr: "192.168.122.1/24",
+                dhcp: DHCPRange(start: "192.168.122.2", end: "192.168.122.254"), isActive: true, autostart: true))
         world.addNetwork(
             NetworkObservation(
                 name: "lonely", mode: "isolated", bridge: "virbr1", cidr: "192.168.140.1/24", isActive: false, autostart: false))
@@ -52,6 +53,18 @@ package final class FakeWorld: Sendable {
     package var facts: HostFacts {
         get { withState { $0.facts } }
         set { withState { $0.facts = newValue } }
+    }
+
+    /// What the host can do; a feature that is lacking is refused.
+    package var capabilities: HostCapabilities {
+        get { withState { $0.capabilities } }
+        set { withState { $0.capabilities = newValue } }
+    }
+
+    /// How many ticks a copy of a disk takes from now on; 0 is at once.
+    package var blockCopyTicks: Int {
+        get { withState { $0.blockCopyTicks } }
+        set { withState { $0.blockCopyTicks = max(0, newValue) } }
     }
 
     /// The host's clock, milliseconds since 1970 UTC; each tick adds a second.

@@ -5,12 +5,14 @@ extension FakeWorldState {
     mutating func tick() {
         nowMilliseconds += 1_000
         for id in machines.keys.sorted() {
+            moveBlockJobs(id)
             guard var machine = machines[id], machine.state == .running else { continue }
             if !machine.isBooted {
                 machine.ticksToBoot = max(0, machine.ticksToBoot - 1)
             } else if let ticks = machine.ticksToShutdown {
                 machine.ticksToShutdown = max(0, ticks - 1)
             }
+            machine.unplugging = machine.unplugging.mapValues { max(0, $0 - 1) }
             machines[id] = machine
             settle(id)
         }
@@ -27,6 +29,7 @@ extension FakeWorldState {
             raised.append(.machine(id))
             if machine.guest.hasAddress { giveLeases(machine, live) }
         }
+        for (device, ticks) in machine.unplugging where ticks == 0 { letGo(of: device, id) }
         if machine.isBooted, machine.ticksToShutdown == 0 { stop(id, reason: "shutdown") }
     }
 

@@ -13,7 +13,7 @@ extension FakeWorldState {
         return machine
     }
 
-    private mutating func put(_ machine: FakeMachine) {
+    mutating func put(_ machine: FakeMachine) {
         machines[machine.id] = machine
         raised.append(.machine(machine.id))
     }
@@ -80,7 +80,15 @@ extension FakeWorldState {
         machine.hasManagedSave = false
         machine.ticksToBoot = machine.guest.bootTicks
         machine.ticksToShutdown = nil
-        if let path = definition.hardware.consoleLogPath { appendToConsole(path, "") }
+        machine.unplugging = [:]
+        machine.blockJobs = [:]
+        machine.processes = [:]
+        if let path = definition.hardware.consoleLogPath {
+            files[path] = FakeFile()
+            appendToConsole(path, "")
+        }
+        // As libvirt, from the firmware's template.
+        if let path = definition.hardware.firmware.nvramPath, files[path] == nil { files[path] = FakeFile(length: 540_672) }
     }
 
     private func checkStart(_ definition: FakeDefinition) throws(HypervisorError) {
@@ -114,6 +122,8 @@ extension FakeWorldState {
         machine.operation = nil
         machine.isBooted = false
         machine.ticksToShutdown = nil
+        machine.blockJobs = [:]
+        machine.unplugging = [:]
         put(machine)
         if machine.persistent == nil { machines[id] = nil }
     }
@@ -181,7 +191,7 @@ extension FakeWorldState {
         put(machine)
     }
 
-    private func idleMachine(_ id: MachineID) throws(HypervisorError) -> FakeMachine {
+    func idleMachine(_ id: MachineID) throws(HypervisorError) -> FakeMachine {
         let machine = try machine(id)
         if let operation = machine.operation { throw FakeError.busy(operation) }
         return machine

@@ -17,7 +17,7 @@ extension FakeWorldState {
     func observation(of pool: FakePool) -> PoolObservation {
         let used = files.reduce(Int64(0)) { $0 + ($1.key.hasPrefix(pool.path + "/") ? $1.value.allocated : 0) }
         return PoolObservation(
-            name: pool.name, type: "dir", isActive: pool.isActive, autostart: pool.autostart, path: pool.path,
+            name: pool.name, uuid: pool.uuid, type: pool.type, isActive: pool.isActive, autostart: pool.autostart, path: pool.path,
             capacityBytes: pool.capacityBytes, allocationBytes: used, availableBytes: max(0, pool.capacityBytes - used))
     }
 

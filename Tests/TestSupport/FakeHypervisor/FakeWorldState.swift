@@ -28,6 +28,10 @@ struct FakeWorldState: Sendable {
     var connections: [Int: Connection] = [:]
     var streams: [Int: Stream] = [:]
     var nextNumber = 1
+    var capabilities = HostCapabilities.fake
+    /// How many ticks a block copy takes until it is in step.
+    var blockCopyTicks = 0
+    var programs: @Sendable (MachineID, GuestProgram) -> GuestProcess = { _, _ in GuestProcess(hasExited: true, exitCode: 0) }
     /// Raised by the change in hand, delivered at its end.
     var raised: [HostEvent] = []
     var losesEvents = false
