@@ -36,6 +36,7 @@ let package = Package(
         system("COpenSSL", pkgConfig: "libcrypto", apt: "libssl-dev"),
         system("CSystemd", pkgConfig: "libsystemd", apt: "libsystemd-dev"),
         system("CYAML", pkgConfig: "yaml-0.1", apt: "libyaml-dev"),
+        system("CArchive", pkgConfig: "libarchive", apt: "libarchive-dev"),
         .target(name: "CLinux"),
 
         library("Platform", ["CLinux", "COpenSSL"]),
@@ -45,7 +46,8 @@ let package = Package(
         library("Libvirt", ["Hypervisor", "Platform", "Telemetry", "CLibvirt", "CLibXML2"]),
         library("SQLite", ["Platform", "CSQLite"]),
         library("JobQueue", ["SQLite", "JSON", "Platform", "Telemetry"]),
-        library("VirtManager", ["Hypervisor", "JobQueue", "SQLite", "JSON", "Platform", "Telemetry"]),
+        library("CloudInit", ["CArchive"]),
+        library("VirtManager", ["Hypervisor", "JobQueue", "SQLite", "CloudInit", "JSON", "Platform", "Telemetry"]),
         library("HTTPServer", ["Platform", "Telemetry"]),
         library("RESTAPI", ["VirtManager", "Hypervisor", "JobQueue", "HTTPServer", "JSON", "Platform", "Telemetry"]),
         .executableTarget(
@@ -67,6 +69,7 @@ let package = Package(
         tests("SQLiteTests", ["SQLite", "Platform"]),
         tests("HTTPServerTests", ["HTTPServer", "Platform", "Telemetry"]),
         tests("JobQueueTests", ["JobQueue", "SQLite", "JSON", "Platform", "Telemetry"]),
+        tests("CloudInitTests", ["CloudInit", "CArchive"]),
         tests("LibvirtTests", ["Libvirt", "Hypervisor", "Platform", "Telemetry"], exclude: ["Golden"]),
         tests(
             "VirtManagerTests", ["VirtManager", "Hypervisor", "JobQueue", "Libvirt", "SQLite", "JSON", "Platform", "Telemetry"],
