@@ -23,6 +23,7 @@ package final class Manager: Sendable {
         package var defaultHost: HostName?
         package var defaults = MachineDefaults()
         package var limits = JobLimits()
+        package var serviceLimits = ServiceLimits()
         package var retry = RetryPolicy()
         package var clock: any Clock<Duration> = ContinuousClock()
         package var failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)?

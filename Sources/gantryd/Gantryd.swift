@@ -3,6 +3,7 @@ internal import Glibc
 internal import HTTPServer
 internal import Platform
 internal import Synchronization
+internal import VirtManager
 
 /// The entry. Main is synchronous and its thread is the signal thread: an async main would park a thread with an empty
 /// signal mask and die of a blocked SIGHUP.
@@ -33,8 +34,9 @@ internal import Synchronization
 
     /// Every limit that the file may set, with its default.
     private static var configurationLimits: [ConfigurationLimit] {
-        let defaults = HTTPLimits()
-        return HTTPLimits.keys.map { ConfigurationLimit(name: $0.name, value: defaults.value($0.name) ?? 0, range: $0.range) }
+        let (http, services) = (HTTPLimits(), ServiceLimits())
+        return HTTPLimits.keys.map { ConfigurationLimit(name: $0.name, value: http.value($0.name) ?? 0, range: $0.range) }
+            + ServiceLimits.keys.map { ConfigurationLimit(name: $0.name, value: services.value($0.name) ?? 0, range: $0.range) }
     }
 
     private static func sandboxed(_ configuration: Configuration) -> Configuration {

@@ -42,6 +42,8 @@ final class HTTPConnection: EventLoopHandler {
     var answersHead = false
     var isHTTP11 = true
     var closesAfterAnswer = false
+    /// The answer under way is for this client alone: its end of input is its leaving.
+    private var endsWithInput = false
     /// Counted under `HTTPLimits.unauthenticatedConnections` and `connectionsPerPeer`.
     var countsAsUnknown = false
     var task: Task<Void, Never>?
@@ -111,7 +113,13 @@ final class HTTPConnection: EventLoopHandler {
         case .idle, .head: receive()
         case .handling, .responding:
             // Pipelined bytes, or the end of input, wait in the kernel until this answer is out.
-            if let reader, !reader.isPaused { receive() } else { want(.read, false) }
+            if let reader, !reader.isPaused {
+                receive()
+            } else if endsWithInput, reader == nil, StreamSocket.hasEnded(descriptor) {
+                close()
+            } else {
+                want(.read, false)
+            }
         case .lingering: discardInput()
         case .closed: break
         }
@@ -197,12 +205,15 @@ final class HTTPConnection: EventLoopHandler {
     private func begin(_ head: RequestHead) {
         exchange &+= 1
         requestCount += 1
+        endsWithInput = false
         answersHead = head.method == .head
         isHTTP11 = head.isHTTP11
         closesAfterAnswer = !head.keepsAlive || server.isDraining || requestCount >= server.limits.requestsPerConnection
         phase = .handling
         timing.expectNothing()
-        let request = HTTPRequest(head: head, peer: peer, body: makeBody(head))
+        let link = HTTPClientLink(
+            loop: server.loop, connection: EventLoopConfined(self, to: server.loop.thread), exchange: exchange)
+        let request = HTTPRequest(head: head, peer: peer, body: makeBody(head), link: link)
         switch head.framing {
         case .none: break
         case .length(let length):
@@ -251,6 +262,12 @@ final class HTTPConnection: EventLoopHandler {
             want(.read, true)
         }
         rearm()
+    }
+
+    func watchInput(_ exchange: UInt32) {
+        guard exchange == self.exchange, phase == .handling || phase == .responding else { return }
+        endsWithInput = true
+        if reader == nil { want(.read, true) }
     }
 
     private static let continueLine = Array("HTTP/1.1 100 Continue\r\n\r\n".utf8)

@@ -11,6 +11,8 @@ package struct HTTPRequest: Sendable {
     package var body: HTTPRequestBody
     /// The client's `X-Request-Id` if it is 1 to 64 letters, digits, "-", "_" or ".".
     package var id: String?
+    /// nil for one that came over no connection.
+    let link: HTTPClientLink?
 
     package init(
         method: HTTPMethod, path: String, query: String? = nil, headers: HTTPFields = [:], peer: HTTPPeer,
@@ -23,9 +25,11 @@ package struct HTTPRequest: Sendable {
         self.peer = peer
         self.body = body
         self.id = id
+        link = nil
     }
 
-    init(head: RequestHead, peer: HTTPPeer, body: HTTPRequestBody) {
+    init(head: RequestHead, peer: HTTPPeer, body: HTTPRequestBody, link: HTTPClientLink) {
+        self.link = link
         method = head.method
         path = head.path
         query = head.query

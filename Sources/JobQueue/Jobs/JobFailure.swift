@@ -19,6 +19,8 @@ package struct JobFailure: Error, Sendable, Equatable {
     package var isUncertain: Bool
     /// For the engine: the act did nothing because something of that name, not ours, was there already.
     package var isForeign = false
+    /// Further members of the error, such as `console_tail`.
+    package var details = JSONObject()
 
     package init(
         _ code: String, category: String, detail: String, isRetryable: Bool = false, hints: [String] = [], native: JSONValue? = nil,
@@ -54,8 +56,11 @@ extension JobFailure: JSONWritable {
             writer.field("retryable", isRetryable)
             if !hints.isEmpty { writer.field("hints", hints) }
             if let native { writer.field("libvirt", native) }
+            for field in details.fields where !Self.members.contains(field.name) { writer.field(field.name, field.value) }
         }
     }
+
+    private static let members: Set<String> = ["code", "class", "detail", "retryable", "hints", "libvirt"]
 
     /// Reads what `write` wrote.
     package init(stored value: JSONValue) {
@@ -64,5 +69,6 @@ extension JobFailure: JSONWritable {
             object?["code"]?.stringValue ?? "internal", category: object?["class"]?.stringValue ?? "internal",
             detail: object?["detail"]?.stringValue ?? "", isRetryable: object?["retryable"]?.boolValue ?? false,
             hints: object?["hints"]?.arrayValue?.compactMap(\.stringValue) ?? [], native: object?["libvirt"])
+        details = JSONObject((object?.fields ?? []).filter { !Self.members.contains($0.name) }.map { ($0.name, $0.value) })
     }
 }

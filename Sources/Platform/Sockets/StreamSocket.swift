@@ -18,9 +18,19 @@ package enum StreamSocket {
         if let address = SocketAddress(storage) {
             var one: Int32 = 1
             setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_NODELAY, &one, 4)
+            keepAlive(descriptor)
             return (descriptor, .internet(address))
         }
         return (descriptor, unixPeer(of: descriptor))
+    }
+
+    /// Finds out within a minute that a peer has vanished without a word, also where nothing is sent to it for long.
+    private static func keepAlive(_ descriptor: Int32) {
+        var (one, idle, interval, count) = (Int32(1), Int32(30), Int32(10), Int32(3))
+        setsockopt(descriptor, SOL_SOCKET, SO_KEEPALIVE, &one, 4)
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_KEEPIDLE, &idle, 4)
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_KEEPINTVL, &interval, 4)
+        setsockopt(descriptor, Int32(IPPROTO_TCP), TCP_KEEPCNT, &count, 4)
     }
 
     private static func unixPeer(of descriptor: Int32) -> Peer {
@@ -62,6 +72,12 @@ package enum StreamSocket {
     package static func hasInput(_ descriptor: Int32) -> Bool {
         var byte: UInt8 = 0
         return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) > 0
+    }
+
+    /// The peer has ended its side and every byte of it was read.
+    package static func hasEnded(_ descriptor: Int32) -> Bool {
+        var byte: UInt8 = 0
+        return recv(descriptor, &byte, 1, Int32(MSG_PEEK) | Int32(MSG_DONTWAIT)) == 0
     }
 
     /// shutdown(2) of the sending side: the peer reads to the end, this side can still receive.

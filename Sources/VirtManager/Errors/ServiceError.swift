@@ -51,13 +51,15 @@ package struct ServiceError: Error, Sendable, JobFailureConvertible {
     package init(_ failure: JobFailure, job: JobID? = nil) {
         self.init(
             failure.code, Class(rawValue: failure.category) ?? .internal, failure.detail, isRetryable: failure.isRetryable,
-            hints: failure.hints, native: failure.native, job: job)
+            hints: failure.hints, native: failure.native, job: job, details: failure.details)
     }
 
     package var jobFailure: JobFailure {
-        JobFailure(
+        var failure = JobFailure(
             code, category: category.rawValue, detail: detail, isRetryable: isRetryable, hints: hints, native: native,
             isTransient: category == .temporary)
+        failure.details = details
+        return failure
     }
 
     /// Bad fields of a request body.
