@@ -8,8 +8,10 @@ struct DomainDescription: Sendable, Equatable {
     var hardware: MachineHardware
     var description: String
     var metadata: MachineMetadata?
-    var startedAtMilliseconds: Int64?
+    var run: RunMark?
     var agentConnected: Bool
+    /// Whether the definition says which UEFI it wants; otherwise the host chooses at the start.
+    var statesSecureBoot = false
 
     init(xml: String) throws {
         self = try XMLDocument.read(xml) { DomainDescription($0) }
@@ -23,18 +25,19 @@ struct DomainDescription: Sendable, Equatable {
         agentConnected = false
     }
 
-    private init(_ domain: XMLElement) {
+    init(_ domain: XMLElement) {
         let devices = domain.child("devices")
         id = domain.child("uuid").flatMap { MachineID($0.text.trimmed) }
         name = domain.child("name")?.text ?? ""
         hardware = Self.hardware(domain, devices)
         description = domain.child("description")?.text ?? ""
         metadata = MetadataXML.read(domain)
-        startedAtMilliseconds = MetadataXML.readStartedAt(domain)
+        run = MetadataXML.readRun(domain)
         agentConnected = (devices?.children("channel") ?? []).contains { channel in
             guard let target = channel.child("target") else { return false }
             return target.attribute("name") == "org.qemu.guest_agent.0" && target.attribute("state") == "connected"
         }
+        statesSecureBoot = domain.child("os").flatMap(Self.secureBoot) != nil
     }
 
     private static func hardware(_ domain: XMLElement, _ devices: XMLElement?) -> MachineHardware {
@@ -47,7 +50,7 @@ struct DomainDescription: Sendable, Equatable {
             vcpus: vcpu?.attribute("current").flatMap { Int($0) } ?? vcpusMax, vcpusMax: vcpusMax,
             memoryBytes: ByteUnits.read(domain.child("currentMemory"), assumed: "KiB") ?? memoryMax, memoryMaxBytes: memoryMax,
             cpu: cpu(domain.child("cpu")), machineType: os?.child("type")?.attribute("machine"), firmware: firmware(os),
-            boot: boot(os), disks: (devices?.children("disk") ?? []).map(disk),
+            hasTPM: devices?.child("tpm") != nil, boot: boot(os), disks: (devices?.children("disk") ?? []).map(disk),
             nics: (devices?.children("interface") ?? []).map(nic), consoleLogPath: consoleLog(devices))
     }
 
@@ -69,8 +72,17 @@ struct DomainDescription: Sendable, Equatable {
     }
 
     private static func firmware(_ os: XMLElement?) -> Firmware {
-        let isUEFI = os?.attribute("firmware") == "efi" || os?.child("loader")?.attribute("type") == "pflash"
-        return isUEFI ? .uefi(secureBoot: false, nvramPath: os?.child("nvram")?.text) : .bios
+        guard let os, os.attribute("firmware") == "efi" || os.child("loader")?.attribute("type") == "pflash" else { return .bios }
+        let nvram = os.child("nvram")
+        let path = nvram?.child("source")?.attribute("file") ?? nvram?.text.trimmed
+        return .uefi(secureBoot: secureBoot(os) ?? false, nvramPath: path.flatMap { $0.isEmpty ? nil : $0 })
+    }
+
+    /// By the feature asked for or, where the firmware's file is named, by the protection that goes with it.
+    private static func secureBoot(_ os: XMLElement) -> Bool? {
+        let feature = os.child("firmware")?.children("feature").first { $0.attribute("name") == "secure-boot" }
+        if let enabled = feature?.attribute("enabled") { return enabled == "yes" }
+        return os.child("loader").map { $0.attribute("secure") == "yes" }
     }
 
     private static func boot(_ os: XMLElement?) -> DirectBoot? {
@@ -89,7 +101,7 @@ struct DomainDescription: Sendable, Equatable {
             target: target?.attribute("dev") ?? "", device: disk.attribute("device") ?? "disk", bus: target?.attribute("bus") ?? "",
             path: path(source), volume: volume, format: disk.child("driver")?.attribute("type"),
             isReadOnly: disk.child("readonly") != nil, bootOrder: disk.child("boot")?.attribute("order").flatMap { Int($0) },
-            serial: disk.child("serial")?.text, backingPaths: backingPaths(disk))
+            serial: disk.child("serial")?.text, cache: disk.child("driver")?.attribute("cache"), backingPaths: backingPaths(disk))
     }
 
     private static func path(_ source: XMLElement?) -> String? {
@@ -111,7 +123,7 @@ struct DomainDescription: Sendable, Equatable {
         return NICObservation(
             mac: nic.child("mac")?.attribute("address")?.lowercased() ?? "", network: source?.attribute("network"),
             bridge: source?.attribute("bridge"), model: nic.child("model")?.attribute("type"),
-            target: nic.child("target")?.attribute("dev"))
+            target: nic.child("target")?.attribute("dev"), isLinkUp: nic.child("link")?.attribute("state") != "down")
     }
 
     /// The serial port's log rather than another console's.

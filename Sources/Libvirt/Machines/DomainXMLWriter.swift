@@ -8,11 +8,13 @@ struct DomainXMLWriter {
     /// The host's architecture; nil where capabilities say nothing.
     var architecture: String?
 
-    private var isQEMU: Bool { driver == "QEMU" }
+    var isQEMU: Bool { driver == "QEMU" }
     private var isPC: Bool { architecture == nil || architecture == "x86_64" || architecture == "i686" }
 
     /// Slots for devices that are plugged in later: a bus that libvirt lays out by itself has one to spare.
     private static let spareRootPorts = 16
+    static let usbModel = "qemu-xhci"
+    static let scsiModel = "virtio-scsi"
 
     /// `invalidArgument` if some text cannot be written in XML.
     func define(_ spec: MachineSpec) throws(HypervisorError) -> String {
@@ -71,6 +73,15 @@ struct DomainXMLWriter {
         writer.element(
             "vcpu", ["placement": "static", "current": spec.vcpus == spec.vcpusMax ? nil : String(spec.vcpus)],
             text: String(spec.vcpusMax))
+        // A processor that is there from the start can only be taken away from the running guest if it says so here.
+        guard isQEMU, isPC, spec.vcpusMax > 1 else { return }
+        writer.element("vcpus") { writer in
+            for index in 0..<spec.vcpusMax {
+                writer.element(
+                    "vcpu",
+                    ["id": String(index), "enabled": index < spec.vcpus ? "yes" : "no", "hotpluggable": index == 0 ? "no" : "yes"])
+            }
+        }
     }
 
     private func machineType(_ spec: MachineSpec) -> String? {
@@ -80,8 +91,9 @@ struct DomainXMLWriter {
     }
 
     private func system(_ spec: MachineSpec, _ writer: inout XMLWriter) {
-        writer.element("os") { writer in
+        writer.element("os", ["firmware": spec.firmware == .bios ? nil : "efi"]) { writer in
             writer.element("type", ["machine": machineType(spec)], text: "hvm")
+            firmware(spec.firmware, &writer)
             guard let boot = spec.boot else { return }
             writer.element("kernel", text: boot.kernelPath)
             if let initrd = boot.initrdPath { writer.element("initrd", text: initrd) }
@@ -90,11 +102,29 @@ struct DomainXMLWriter {
         writer.element("features") { writer in
             writer.element("acpi")
             if isPC { writer.element("apic") }
+            // What keeps the guest from writing the firmware's variables past the firmware.
+            if isPC, spec.firmware.isSecureBoot { writer.element("smm", ["state": "on"]) }
         }
-        switch spec.cpu {
+        Self.processor(spec.cpu, &writer)
+    }
+
+    /// The host's firmware that fits is libvirt's to find. What is not stated it chooses by itself, on Debian firmware
+    /// that starts signed systems only.
+    private func firmware(_ firmware: Firmware, _ writer: inout XMLWriter) {
+        guard case .uefi(let secureBoot, let nvramPath) = firmware else { return }
+        let enabled = secureBoot ? "yes" : "no"
+        writer.element("firmware") { writer in
+            writer.element("feature", ["enabled": enabled, "name": "enrolled-keys"])
+            writer.element("feature", ["enabled": enabled, "name": "secure-boot"])
+        }
+        if let nvramPath { writer.element("nvram", text: nvramPath) }
+    }
+
+    static func processor(_ cpu: String?, _ writer: inout XMLWriter) {
+        switch cpu {
         case nil: break
         case "max": writer.element("cpu", ["mode": "maximum"])
-        case "host-model", "host-passthrough": writer.element("cpu", ["mode": spec.cpu])
+        case "host-model", "host-passthrough": writer.element("cpu", ["mode": cpu])
         case let model?:
             writer.element("cpu", ["mode": "custom", "match": "exact"]) {
                 $0.element("model", ["fallback": "forbid"], text: model)
@@ -103,23 +133,9 @@ struct DomainXMLWriter {
     }
 
     private func devices(_ spec: MachineSpec, _ writer: inout XMLWriter) {
-        if isQEMU, machineType(spec)?.contains("q35") == true || machineType(spec)?.hasPrefix("virt") == true {
-            // One port for each device of now (serial, RNG, balloon beside disks and cards), and the spare ones.
-            let ports = spec.disks.count + spec.nics.count + 3 + Self.spareRootPorts
-            writer.element("controller", ["type": "pci", "index": "0", "model": "pcie-root"])
-            for index in 1...ports {
-                writer.element("controller", ["type": "pci", "index": String(index), "model": "pcie-root-port"])
-            }
-        }
-        if isQEMU { writer.element("controller", ["type": "usb", "model": "none"]) }
+        controllers(spec, &writer)
         for disk in spec.disks { write(disk, &writer) }
-        for nic in spec.nics {
-            writer.element("interface", ["type": "network"]) { writer in
-                writer.element("mac", ["address": nic.mac])
-                writer.element("source", ["network": nic.network])
-                writer.element("model", ["type": nic.model])
-            }
-        }
+        for nic in spec.nics { write(nic, &writer) }
         writer.element("serial", ["type": "pty"]) { writer in
             if let path = spec.consoleLogPath { writer.element("log", ["file": path, "append": "off"]) }
             writer.element("target", ["port": "0"])
@@ -128,43 +144,37 @@ struct DomainXMLWriter {
         writer.element("channel", ["type": "unix"]) {
             $0.element("target", ["type": "virtio", "name": "org.qemu.guest_agent.0"])
         }
+        if spec.hasTPM {
+            writer.element("tpm", ["model": isPC ? "tpm-crb" : "tpm-tis"]) {
+                $0.element("backend", ["type": "emulator", "version": "2.0"])
+            }
+        }
+        if isQEMU {
+            // A screen without anything that shows it: installers and firmware draw on it, screenshots are taken of it.
+            writer.element("video") { $0.element("model", ["type": isPC ? "vga" : "virtio"]) }
+        }
         writer.element("memballoon", ["model": "virtio"]) { $0.element("stats", ["period": "10"]) }
         writer.element("rng", ["model": "virtio"]) {
             $0.element("backend", ["model": "random"], text: "/dev/urandom")
         }
     }
 
-    private func write(_ disk: DiskSpec, _ writer: inout XMLWriter) {
-        // No cache mode: `none` needs O_DIRECT, which not every file system has (tmpfs).
-        writer.element("disk", ["type": Self.type(disk.source?.path ?? ""), "device": "disk"]) { writer in
-            writer.element("driver", ["name": isQEMU ? "qemu" : nil, "type": disk.source?.format, "discard": isQEMU ? "unmap" : nil])
-            if let source = disk.source {
-                Self.source(source.path, &writer)
-                Self.chain(source.backing[...], &writer)
+    private func controllers(_ spec: MachineSpec, _ writer: inout XMLWriter) {
+        guard isQEMU else { return }
+        let hasSCSI = spec.disks.contains { $0.bus == .scsi }
+        let hasUSB = spec.disks.contains { $0.bus == .usb }
+        if machineType(spec)?.contains("q35") == true || machineType(spec)?.hasPrefix("virt") == true {
+            // One port for each device of now (serial, RNG, balloon beside disks, cards and controllers; a bridge for
+            // cards that are not PCIe), and the spare ones.
+            let hasBridge = spec.nics.contains { $0.model == "e1000" || $0.model == "rtl8139" }
+            let extra = (hasSCSI ? 1 : 0) + (hasUSB ? 1 : 0) + (hasBridge ? 1 : 0)
+            let ports = spec.disks.count + spec.nics.count + 3 + extra + Self.spareRootPorts
+            writer.element("controller", ["type": "pci", "index": "0", "model": "pcie-root"])
+            for index in 1...ports {
+                writer.element("controller", ["type": "pci", "index": String(index), "model": "pcie-root-port"])
             }
-            writer.element("target", ["dev": disk.target, "bus": disk.bus.rawValue])
-            if disk.isReadOnly { writer.element("readonly") }
-            if let serial = disk.serial { writer.element("serial", text: serial) }
-            if let order = disk.bootOrder { writer.element("boot", ["order": String(order)]) }
         }
-    }
-
-    private static func chain(_ layers: ArraySlice<DiskSpec.Layer>, _ writer: inout XMLWriter) {
-        guard let layer = layers.first else { return writer.element("backingStore") }
-        writer.element("backingStore", ["type": type(layer.path)]) { writer in
-            writer.element("format", ["type": layer.format])
-            source(layer.path, &writer)
-            chain(layers.dropFirst(), &writer)
-        }
-    }
-
-    private static func type(_ path: String) -> String { path.hasPrefix("/dev/") ? "block" : "file" }
-
-    private static func source(_ path: String, _ writer: inout XMLWriter) {
-        if type(path) == "block" {
-            writer.element("source", ["dev": path])
-        } else {
-            writer.element("source", ["file": path])
-        }
+        writer.element("controller", ["type": "usb", "model": hasUSB ? Self.usbModel : "none"])
+        if hasSCSI { writer.element("controller", ["type": "scsi", "index": "0", "model": Self.scsiModel]) }
     }
 }

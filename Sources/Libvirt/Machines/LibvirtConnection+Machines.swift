@@ -87,9 +87,11 @@ extension LibvirtConnection {
     }
 
     package func markStarted(_ id: MachineID, atMilliseconds: Int64) async throws(HypervisorError) {
-        let element = try MetadataXML.runElement(startedAtMilliseconds: atMilliseconds)
         try await change("virDomainSetMetadata") { connection in
-            try connection.domain(id).status("virDomainSetMetadata") {
+            let domain = try connection.domain(id)
+            let element = try MetadataXML.runElement(
+                RunMark(startedAtMilliseconds: atMilliseconds, cpu: MachineReading.processorAtStart(domain)))
+            try domain.status("virDomainSetMetadata") {
                 virDomainSetMetadata(
                     $0, Int32(VIR_DOMAIN_METADATA_ELEMENT.rawValue), element, MetadataXML.runPrefix, MetadataXML.runNamespace,
                     VIR_DOMAIN_AFFECT_LIVE.rawValue)

@@ -65,10 +65,29 @@ enum MachineReading {
         var observation = MachineObservation(
             id: id, name: described.name, state: meaning.state, stateReason: meaning.reason, isPersistent: flags.isPersistent,
             autostart: flags.autostart, hardware: described.hardware, description: described.description,
-            metadata: described.metadata, startedAtMilliseconds: meaning.state.isActive ? described.startedAtMilliseconds : nil,
+            metadata: described.metadata, startedAtMilliseconds: meaning.state.isActive ? described.run?.startedAtMilliseconds : nil,
             agentConnected: described.agentConnected)
         observation.isUnreadable = readable == nil
+        if meaning.state.isActive, let defined = try definition(handle, flags) {
+            (observation.hardware, observation.nextBoot) = NextBoot.compare(running: described, defined: defined)
+        }
         return observation
+    }
+
+    /// What an active domain's next boot takes; nil if it has no definition, or none that can be read.
+    private static func definition(_ handle: DomainHandle, _ flags: DomainFlags) throws -> DomainDescription? {
+        guard flags.isPersistent else { return nil }
+        let xml = try handle.text("virDomainGetXMLDesc") { virDomainGetXMLDesc($0, VIR_DOMAIN_XML_INACTIVE.rawValue) }
+        return try? DomainDescription(xml: xml)
+    }
+
+    /// The processor as it was defined when the guest started: from our mark if there is one (it lives on in saved memory),
+    /// else from the definition, which the start was the last to use.
+    static func processorAtStart(_ handle: DomainHandle) throws -> String? {
+        let live = try handle.text("virDomainGetXMLDesc") { virDomainGetXMLDesc($0, 0) }
+        if let marked = (try? DomainDescription(xml: live))?.run?.cpu { return marked }
+        let persistent = try handle.status("virDomainIsPersistent") { virDomainIsPersistent($0) } == 1
+        return try definition(handle, DomainFlags(isPersistent: persistent, autostart: false, hasManagedSave: false))?.hardware.cpu
     }
 
     private static func domains(_ connection: OpenConnection, _ flags: UInt32) throws -> [DomainHandle] {

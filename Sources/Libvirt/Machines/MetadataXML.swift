@@ -18,7 +18,7 @@ enum MetadataXML {
                 "xmlns:\(machinePrefix)": withNamespace ? machineNamespace : nil, "installation": metadata.installation,
                 "machine": metadata.machine, "job": metadata.job, "epoch": String(metadata.epoch),
                 "created": String(metadata.createdAtMilliseconds),
-                "accel": metadata.accel,
+                "accel": metadata.accel, "expires": metadata.expiresAtMilliseconds.map { String($0) },
             ]
         ) { writer in
             for (name, value) in metadata.labels.sorted(by: { $0.key < $1.key }) {
@@ -37,9 +37,9 @@ enum MetadataXML {
         return try writer.finished()
     }
 
-    static func runElement(startedAtMilliseconds: Int64) throws(HypervisorError) -> String {
+    static func runElement(_ mark: RunMark) throws(HypervisorError) -> String {
         var writer = XMLWriter()
-        writer.element("run", ["startedAt": String(startedAtMilliseconds)])
+        writer.element("run", ["startedAt": String(mark.startedAtMilliseconds), "cpu": mark.cpu])
         return try writer.finished()
     }
 
@@ -52,7 +52,7 @@ enum MetadataXML {
             installation: installation, machine: machine.attribute("machine"), job: machine.attribute("job") ?? "",
             epoch: machine.attribute("epoch").flatMap { Int64($0) } ?? 0,
             createdAtMilliseconds: machine.attribute("created").flatMap { Int64($0) } ?? 0,
-            accel: machine.attribute("accel") ?? "auto")
+            accel: machine.attribute("accel") ?? "auto", expiresAtMilliseconds: machine.attribute("expires").flatMap { Int64($0) })
         for label in machine.children("label", namespace: machineNamespace) {
             if let name = label.attribute("name") { metadata.labels[name] = label.attribute("value") ?? "" }
         }
@@ -63,7 +63,17 @@ enum MetadataXML {
         return metadata
     }
 
-    static func readStartedAt(_ domain: XMLElement) -> Int64? {
-        domain.child("metadata")?.children("run", namespace: runNamespace).first?.attribute("startedAt").flatMap { Int64($0) }
+    static func readRun(_ domain: XMLElement) -> RunMark? {
+        guard let run = domain.child("metadata")?.children("run", namespace: runNamespace).first,
+            let startedAt = run.attribute("startedAt").flatMap({ Int64($0) })
+        else { return nil }
+        return RunMark(startedAtMilliseconds: startedAt, cpu: run.attribute("cpu"))
     }
+}
+
+/// What we note on a running machine and on nothing else.
+struct RunMark: Sendable, Equatable {
+    var startedAtMilliseconds: Int64
+    /// The processor as the definition named it at the start: the running machine itself only tells what came of it.
+    var cpu: String?
 }
