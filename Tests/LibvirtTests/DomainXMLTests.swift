@@ -17,6 +17,7 @@ import Testing
         custom.cpu = "Skylake-Client"
         custom.machineType = "pc-i440fx-7.2"
         try Golden.check(Self.qemu.define(custom), "write-custom-cpu.xml")
+        try Golden.check(Self.qemu.define(Specs.everyDevice()), "write-every-device.xml")
         try Golden.check(Self.qemu.probe(name: "gantry-work-probe", accelerator: .kvm), "write-probe-kvm.xml")
         try Golden.check(
             StorageXML.write(
@@ -41,6 +42,23 @@ import Testing
     @Test func writtenDefinitionReadsBack() throws {
         let spec = Specs.full()
         try Self.expectSame(spec, DomainDescription(xml: Self.qemu.define(spec)))
+    }
+
+    @Test func writtenHardwareReadsBack() throws {
+        let spec = Specs.everyDevice()
+        let read = try DomainDescription(xml: Self.qemu.define(spec))
+        try Self.expectSame(spec, read)
+        #expect(read.hardware.firmware == spec.firmware)
+        #expect(read.hardware.hasTPM)
+        #expect(read.hardware.disks.map(\.device) == spec.disks.map(\.device.rawValue))
+        #expect(read.hardware.disks.map(\.bus) == spec.disks.map(\.bus.rawValue))
+        #expect(read.hardware.disks.map(\.cache) == spec.disks.map { $0.cache?.rawValue })
+        #expect(read.hardware.nics.map(\.isLinkUp) == spec.nics.map(\.isLinkUp))
+        var plain = spec
+        plain.firmware = .uefi(secureBoot: false, nvramPath: nil)
+        let xml = try Self.qemu.define(plain)
+        #expect(try DomainDescription(xml: xml).hardware.firmware == plain.firmware)
+        #expect(!xml.contains("smm"))
     }
 
     @Test(arguments: 0..<200) func hostileTextsReadBack(_ seed: Int) throws {

@@ -4,7 +4,7 @@ package import Telemetry
 /// One host behind a libvirt URI.
 ///
 /// Calls run in lanes of threads, never on the caller's: `control` for short ones, `long` for streams and other long
-/// work, `agent` for those that wait for a guest, `abort` so that an abort is never behind what it aborts. Threads start
+/// work, `agent` for those that wait for a guest's agent, `devices` for its hardware, `abort` so that an abort is never behind what it aborts. Threads start
 /// with a lane's first call, and every running call has a connection to itself (`ConnectionPool`).
 ///
 /// After the connection broke, every call fails with `connectionLost` at once until `connect` has succeeded again.
@@ -19,6 +19,7 @@ package final class LibvirtConnection: HostConnection {
     let control = Lane(name: "lv-ctl", threads: 4)
     let long = Lane(name: "lv-long", threads: 4)
     let agent = Lane(name: "lv-agent", threads: 2)
+    let devices = Lane(name: "lv-dev", threads: 4)
     let abort = Lane(name: "lv-abort", threads: 1)
     /// For the beat alone: slow calls in the other lanes must not make a host look dead.
     let beat = Lane(name: "lv-beat", threads: 1)
@@ -42,7 +43,7 @@ package final class LibvirtConnection: HostConnection {
 
     private func shut() {
         connections.close()
-        for lane in [control, long, agent, abort, beat] { lane.close() }
+        for lane in [control, long, agent, devices, abort, beat] { lane.close() }
         queue.finish()
     }
 

@@ -29,6 +29,7 @@ extension HypervisorError {
     /// broad ones (1, 9, 38, 39, 55) the words of the message decide.
     static func code(domain: Int, code: Int, message: String) -> Code {
         if isLostConnection(domain: domain, code: code, message: message) { return .connectionLost }
+        for (words, code) in guestRefusals where message.contains(words) { return code }
         if let narrow = narrowCodes[code] { return narrow }
         if let spoken = spokenCode(message) { return spoken }
         return broadCodes[code] ?? .operationFailed
@@ -41,6 +42,17 @@ extension HypervisorError {
         // 39 with the RPC domain is also "unable to encode message payload": the connection lives on.
         return code == 1 || code == 5 || code == 6 || code == 38
     }
+
+    static let alreadyUnplugging = "already in the process of unplug"
+
+    /// What a guest does not do: libvirt has no codes of their own for these.
+    private static let guestRefusals: [(String, Code)] = [
+        ("vcpu unplug request timed out", .operationFailed),  // 68
+        ("without the balloon device", .operationFailed),  // 55
+        ("was rejected by the guest", .operationFailed),  // 9
+        ("timed out waiting for disk tray status", .operationFailed),  // 68
+        (alreadyUnplugging, .busy),  // 1
+    ]
 
     /// Codes that mean one thing.
     private static let narrowCodes: [Int: Code] = [
@@ -72,6 +84,7 @@ extension HypervisorError {
         94: .permissionDenied,  // AUTH_UNAVAILABLE
         97: .agentUnavailable,  // AGENT_UNSYNCED
         98: .connectionLost,  // LIBSSH
+        99: .invalidArgument,  // DEVICE_MISSING
     ]
 
     /// What a message says, where the code alone says little.

@@ -30,6 +30,10 @@ extension DomainXMLWriter {
         }
     }
 
+    func writeSCSIController(_ writer: inout XMLWriter) {
+        writer.element("controller", ["type": "scsi", "index": "0", "model": "virtio-scsi"])
+    }
+
     /// The layers under a file, down to the empty element that says that there are no more.
     static func chain(_ layers: ArraySlice<DiskSpec.Layer>, _ writer: inout XMLWriter) {
         guard let layer = layers.first else { return writer.element("backingStore") }

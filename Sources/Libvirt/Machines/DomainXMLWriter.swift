@@ -8,13 +8,19 @@ struct DomainXMLWriter {
     /// The host's architecture; nil where capabilities say nothing.
     var architecture: String?
 
+    init(driver: String, architecture: String?) {
+        self.driver = driver
+        self.architecture = architecture
+    }
+
+    init(_ host: OpenConnection.Identity) { self.init(driver: host.driver, architecture: host.capabilities.architecture) }
+
     var isQEMU: Bool { driver == "QEMU" }
     private var isPC: Bool { architecture == nil || architecture == "x86_64" || architecture == "i686" }
 
     /// Slots for devices that are plugged in later: a bus that libvirt lays out by itself has one to spare.
     private static let spareRootPorts = 16
     static let usbModel = "qemu-xhci"
-    static let scsiModel = "virtio-scsi"
 
     /// `invalidArgument` if some text cannot be written in XML.
     func define(_ spec: MachineSpec) throws(HypervisorError) -> String {
@@ -59,7 +65,7 @@ struct DomainXMLWriter {
         return try writer.finished()
     }
 
-    private func domainType(_ accelerator: Accelerator) -> String {
+    func domainType(_ accelerator: Accelerator) -> String {
         switch accelerator {
         case .kvm: "kvm"
         case .tcg: "qemu"
@@ -76,12 +82,13 @@ struct DomainXMLWriter {
         // A processor that is there from the start can only be taken away from the running guest if it says so here.
         guard isQEMU, isPC, spec.vcpusMax > 1 else { return }
         writer.element("vcpus") { writer in
-            for index in 0..<spec.vcpusMax {
-                writer.element(
-                    "vcpu",
-                    ["id": String(index), "enabled": index < spec.vcpus ? "yes" : "no", "hotpluggable": index == 0 ? "no" : "yes"])
-            }
+            for index in 0..<spec.vcpusMax { Self.write(vcpu: index, isEnabled: index < spec.vcpus, &writer) }
         }
+    }
+
+    static func write(vcpu index: Int, isEnabled: Bool, _ writer: inout XMLWriter) {
+        writer.element(
+            "vcpu", ["id": String(index), "enabled": isEnabled ? "yes" : "no", "hotpluggable": index == 0 ? "no" : "yes"])
     }
 
     private func machineType(_ spec: MachineSpec) -> String? {
@@ -120,7 +127,7 @@ struct DomainXMLWriter {
         if let nvramPath { writer.element("nvram", text: nvramPath) }
     }
 
-    static func processor(_ cpu: String?, _ writer: inout XMLWriter) {
+    private static func processor(_ cpu: String?, _ writer: inout XMLWriter) {
         switch cpu {
         case nil: break
         case "max": writer.element("cpu", ["mode": "maximum"])
@@ -175,6 +182,6 @@ struct DomainXMLWriter {
             }
         }
         writer.element("controller", ["type": "usb", "model": hasUSB ? Self.usbModel : "none"])
-        if hasSCSI { writer.element("controller", ["type": "scsi", "index": "0", "model": Self.scsiModel]) }
+        if hasSCSI { writeSCSIController(&writer) }
     }
 }

@@ -27,8 +27,7 @@ extension LibvirtConnection {
 
     package func define(_ spec: MachineSpec) async throws(HypervisorError) {
         try await change("virDomainDefineXMLFlags") { connection in
-            let identity = connection.identity
-            let xml = try DomainXMLWriter(driver: identity.driver, architecture: identity.capabilities.architecture).define(spec)
+            let xml = try DomainXMLWriter(connection.identity).define(spec)
             _ = DomainHandle(owning: try connection.value("virDomainDefineXMLFlags") { virDomainDefineXMLFlags($0, xml, 0) })
         }
     }

@@ -12,6 +12,15 @@ enum XMLDocument {
     /// Parses `text` and lends its root element to `body`; the tree is gone afterwards.
     /// Throws `operationFailed` for what is no well-formed document or has a document type.
     static func read<Result>(_ text: String, _ body: (XMLElement) throws -> Result) throws -> Result {
+        try parse(text) { root in try body(XMLElement(root)) }
+    }
+
+    /// Parses `text`, lends its root element to `body` to be changed in place, and answers what `body` makes of it.
+    static func edit<Result>(_ text: String, _ body: (MutableXMLElement) throws -> Result) throws -> Result {
+        try parse(text) { root in try body(MutableXMLElement(root)) }
+    }
+
+    private static func parse<Result>(_ text: String, _ body: (xmlNodePtr) throws -> Result) throws -> Result {
         var text = text
         let options = Int32(XML_PARSE_NONET.rawValue | XML_PARSE_NOERROR.rawValue | XML_PARSE_NOWARNING.rawValue)
         let document = text.withUTF8 { bytes -> xmlDocPtr? in
@@ -28,6 +37,6 @@ enum XMLDocument {
         guard let root = xmlDocGetRootElement(document) else {
             throw HypervisorError(.operationFailed, "the host sent XML without a root element", function: "xmlReadMemory")
         }
-        return try body(XMLElement(root))
+        return try body(root)
     }
 }

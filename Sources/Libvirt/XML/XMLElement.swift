@@ -6,6 +6,9 @@ struct XMLElement {
 
     init(_ node: xmlNodePtr) { self.node = node }
 
+    /// The node itself, for libxml2's functions.
+    func lend<Result>(_ body: (xmlNodePtr) -> Result) -> Result { body(node) }
+
     /// The name without prefix.
     var name: String { Self.string(node.pointee.name) ?? "" }
 

@@ -42,4 +42,26 @@ enum Specs {
         spec.description = "Front end <1> & \"friends\""
         return spec
     }
+
+    static func everyDevice() -> MachineSpec {
+        var spec = plain(accelerator: .kvm)
+        spec.vcpus = 2
+        spec.vcpusMax = 4
+        spec.cpu = "host-passthrough"
+        spec.firmware = .uefi(secureBoot: true, nvramPath: "/pool/web-1-nvram.fd")
+        spec.hasTPM = true
+        spec.disks = [
+            DiskSpec(target: "vda", source: .init(path: "/pool/a.qcow2", format: "qcow2"), cache: .writeback, bootOrder: 2),
+            DiskSpec(target: "sda", device: .cdrom, bus: .sata, source: .init(path: "/pool/i.iso", format: "raw"), bootOrder: 1),
+            DiskSpec(target: "sdb", device: .cdrom, bus: .sata, source: nil),
+            DiskSpec(target: "sdc", bus: .scsi, source: .init(path: "/pool/c.raw", format: "raw"), serial: "c"),
+            DiskSpec(target: "sdd", bus: .usb, source: .init(path: "/pool/d.raw", format: "raw"), isReadOnly: true),
+        ]
+        spec.nics = [
+            NICSpec(mac: "52:54:00:aa:bb:cc", network: "default", model: "e1000", isLinkUp: false),
+            NICSpec(mac: "52:54:00:aa:bb:cd", network: "lan", model: "virtio"),
+        ]
+        spec.metadata.expiresAtMilliseconds = 1_800_000_000_000
+        return spec
+    }
 }
