@@ -43,7 +43,7 @@ let package = Package(
         library("JSON"),
         library("Telemetry", ["Platform", "JSON", "CSystemd"]),
         library("Hypervisor"),
-        library("Libvirt", ["Hypervisor", "Platform", "Telemetry", "CLibvirt", "CLibXML2"]),
+        library("Libvirt", ["Hypervisor", "Platform", "JSON", "Telemetry", "CLibvirt", "CLibXML2"]),
         library("SQLite", ["Platform", "CSQLite"]),
         library("JobQueue", ["SQLite", "JSON", "Platform", "Telemetry"]),
         library("CloudInit", ["CArchive"]),

@@ -68,3 +68,27 @@ static inline int gantry_on_network_lifecycle(
 static inline int gantry_on_close(virConnectPtr connection, virConnectCloseFunc callback, uintptr_t token) {
     return virConnectRegisterCloseCallback(connection, callback, (void *)token, NULL);
 }
+
+// Typed parameters: C strings and unions that Swift sees as tuples.
+
+static inline const char *gantry_parameter_name(const virTypedParameter *parameter) {
+    return parameter->field;
+}
+
+// NULL unless it is a string.
+static inline const char *gantry_parameter_text(const virTypedParameter *parameter) {
+    return parameter->type == VIR_TYPED_PARAM_STRING ? parameter->value.s : NULL;
+}
+
+// An integer of any type, clamped to 64 bits with sign; 0 is answered for what is no integer.
+static inline int gantry_parameter_number(const virTypedParameter *parameter, int64_t *number) {
+    switch (parameter->type) {
+    case VIR_TYPED_PARAM_INT: *number = parameter->value.i; return 1;
+    case VIR_TYPED_PARAM_UINT: *number = parameter->value.ui; return 1;
+    case VIR_TYPED_PARAM_LLONG: *number = parameter->value.l; return 1;
+    case VIR_TYPED_PARAM_ULLONG:
+        *number = parameter->value.ul > INT64_MAX ? INT64_MAX : (int64_t)parameter->value.ul;
+        return 1;
+    default: return 0;
+    }
+}

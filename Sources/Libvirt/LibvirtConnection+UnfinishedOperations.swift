@@ -1,8 +1,6 @@
 package import Hypervisor
 
 extension LibvirtConnection {
-    package func save(_ id: MachineID) async throws(HypervisorError) { throw Self.unfinished("save") }
-    package func discardSaved(_ id: MachineID) async throws(HypervisorError) { throw Self.unfinished("discardSaved") }
     package func capabilities() async throws(HypervisorError) -> HostCapabilities { throw Self.unfinished("capabilities") }
     package func resizeDisk(_ id: MachineID, target: String, toBytes: Int64) async throws(HypervisorError) {
         throw Self.unfinished("resizeDisk")
@@ -16,13 +14,6 @@ extension LibvirtConnection {
     package func pivotBlockCopy(_ id: MachineID, target: String) async throws(HypervisorError) { throw Self.unfinished("pivotBlockCopy") }
     package func abortBlockJob(_ id: MachineID, target: String) async throws(HypervisorError) { throw Self.unfinished("abortBlockJob") }
     package func startHelper(_ spec: HelperSpec) async throws(HypervisorError) { throw Self.unfinished("startHelper") }
-    package func startProcess(_ id: MachineID, _ program: GuestProgram) async throws(HypervisorError) -> Int64 {
-        throw Self.unfinished("startProcess")
-    }
-    package func process(_ id: MachineID, pid: Int64) async throws(HypervisorError) -> GuestProcess { throw Self.unfinished("process") }
-    package func setTime(_ id: MachineID, atMilliseconds: Int64) async throws(HypervisorError) { throw Self.unfinished("setTime") }
-    package func screenshot(_ id: MachineID) async throws(HypervisorError) -> Screenshot { throw Self.unfinished("screenshot") }
-    package func statistics() async throws(HypervisorError) -> [MachineStatistics] { throw Self.unfinished("statistics") }
     package func definePool(_ spec: PoolSpec) async throws(HypervisorError) { throw Self.unfinished("definePool") }
     package func startPool(_ name: String) async throws(HypervisorError) { throw Self.unfinished("startPool") }
     package func stopPool(_ name: String) async throws(HypervisorError) { throw Self.unfinished("stopPool") }

@@ -10,7 +10,7 @@ import Testing
         "JSON": [],
         "Telemetry": ["Platform", "JSON", "CSystemd"],
         "Hypervisor": [],
-        "Libvirt": ["Hypervisor", "Platform", "Telemetry", "CLibvirt", "CLibXML2"],
+        "Libvirt": ["Hypervisor", "Platform", "JSON", "Telemetry", "CLibvirt", "CLibXML2"],
         "SQLite": ["Platform", "CSQLite"],
         "JobQueue": ["SQLite", "JSON", "Platform", "Telemetry"],
         "CloudInit": ["CArchive"],

@@ -18,7 +18,7 @@ internal import Telemetry
 final class ConnectionPool: Sendable {
     /// Against runaway use. Single calls are bounded by the threads of the lanes; leases that are kept over several calls
     /// (streams) are not, and must leave the others enough.
-    static let limit = 32
+    static let limit = 48
     static let keptLimit = 20
     /// Attempts to open that may hang in vain beside the newest one.
     static let givenUpLimit = 4

@@ -3,9 +3,10 @@ package import Telemetry
 
 /// One host behind a libvirt URI.
 ///
-/// Calls run in lanes of threads, never on the caller's: `control` for short ones, `long` for streams and other long
-/// work, `agent` for those that wait for a guest's agent, `devices` for its hardware, `abort` so that an abort is never behind what it aborts. Threads start
-/// with a lane's first call, and every running call has a connection to itself (`ConnectionPool`).
+/// Calls run in lanes of threads, never on the caller's: `control` for short ones, `long` for long work, `streams` for
+/// the pieces of streams, `agent` and `slowAgents` for those that wait for a guest's agent, `devices` for its hardware,
+/// `bulk` for the counters of all guests, `abort` so that an abort is never behind what it aborts. Threads start with a
+/// lane's first call, and every running call has a connection to itself (`ConnectionPool`).
 ///
 /// After the connection broke, every call fails with `connectionLost` at once until `connect` has succeeded again.
 package final class LibvirtConnection: HostConnection {
@@ -18,8 +19,14 @@ package final class LibvirtConnection: HostConnection {
     let queue: EventQueue
     let control = Lane(name: "lv-ctl", threads: 4)
     let long = Lane(name: "lv-long", threads: 4)
-    let agent = Lane(name: "lv-agent", threads: 2)
+    let streams = Lane(name: "lv-stream", threads: 4)
+    /// With `slowAgents` less than half of what a libvirtd works on at once (20, max_workers).
+    let agent = Lane(name: "lv-agent", threads: 6)
+    /// For agents that took long the last time.
+    let slowAgents = Lane(name: "lv-agent-slow", threads: 2)
+    let agentTurns = AgentTurns()
     let devices = Lane(name: "lv-dev", threads: 4)
+    let bulk = Lane(name: "lv-bulk", threads: 1)
     let abort = Lane(name: "lv-abort", threads: 1)
     /// For the beat alone: slow calls in the other lanes must not make a host look dead.
     let beat = Lane(name: "lv-beat", threads: 1)
@@ -43,7 +50,7 @@ package final class LibvirtConnection: HostConnection {
 
     private func shut() {
         connections.close()
-        for lane in [control, long, agent, devices, abort, beat] { lane.close() }
+        for lane in [control, long, streams, agent, slowAgents, devices, bulk, abort, beat] { lane.close() }
         queue.finish()
     }
 
@@ -77,6 +84,6 @@ package final class LibvirtConnection: HostConnection {
     ) async throws(HypervisorError) -> Result {
         try connections.check()
         let connections = connections
-        return try await long.perform(function, { () throws(HypervisorError) in try connections.lend(isKept: true) }, body)
+        return try await streams.perform(function, { () throws(HypervisorError) in try connections.lend(isKept: true) }, body)
     }
 }

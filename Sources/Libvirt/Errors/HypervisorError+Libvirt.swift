@@ -89,9 +89,21 @@ extension HypervisorError {
 
     /// What a message says, where the code alone says little.
     private static func spokenCode(_ message: String) -> Code? {
-        for (words, code) in spokenCodes where message.contains(words) { return code }
+        for (words, code) in agentCodes + spokenCodes where message.contains(words) { return code }
         return nil
     }
+
+    /// In the words of the guest's agent.
+    private static let agentCodes: [(String, Code)] = [
+        ("agent is in frozen state", .invalidState),
+        ("has been disabled", .unsupported),
+        ("has not been found", .unsupported),
+        ("feature or command is not currently supported", .unsupported),
+        ("Failed to execute child process", .invalidArgument),
+        ("agent command 'guest-exec-status': Invalid parameter", .invalidArgument),
+        // The agent is lost to libvirt until the guest is started anew.
+        ("No complete agent response found", .agentUnavailable),
+    ]
 
     private static let spokenCodes: [(String, Code)] = [
         ("No space left on device", .noSpace),
@@ -107,6 +119,7 @@ extension HypervisorError {
         ("already defined", .alreadyExists),
         ("already in use", .alreadyExists),
         ("no connection driver available", .unsupported),
+        ("no screens to take screenshot from", .unsupported),
         ("unsupported flags", .unsupported),
         ("Permission denied", .permissionDenied),
     ]

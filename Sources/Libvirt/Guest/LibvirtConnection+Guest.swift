@@ -5,30 +5,13 @@ package import Hypervisor
 extension LibvirtConnection {
     /// `agentUnavailable` if the agent was to say and does not answer.
     package func addresses(_ id: MachineID, source: GuestAddress.Source) async throws(HypervisorError) -> [GuestAddress] {
-        let isAgent = source == .agent
-        let seconds = settings.agentSeconds
-        return try await read(
-            "virDomainInterfaceAddresses", in: isAgent ? agent : control, deadline: isAgent ? agentDeadline : nil
-        ) { connection in
-            let domain = try connection.domain(id)
-            if isAgent { try domain.setAgentPatience(seconds) }
-            return try Self.addresses(domain, source)
-        }
-    }
-
-    package func pingAgent(_ id: MachineID) async throws(HypervisorError) {
-        let seconds = settings.agentSeconds
-        try await read("virDomainQemuAgentCommand", in: agent, deadline: agentDeadline) { connection in
-            let domain = try connection.domain(id)
-            try domain.setAgentPatience(seconds)
-            _ = try domain.text("virDomainQemuAgentCommand") {
-                virDomainQemuAgentCommand($0, #"{"execute":"guest-ping"}"#, seconds, 0)
+        if source == .agent {
+            return try await askAgent(id, "virDomainInterfaceAddresses", changes: false) { domain, _ in
+                try Self.addresses(domain, source)
             }
         }
+        return try await read("virDomainInterfaceAddresses") { connection in try Self.addresses(connection.domain(id), source) }
     }
-
-    /// The agent's own patience, twice (it may be another call's turn first), and the way there.
-    private var agentDeadline: Duration { .seconds(2 * Int(settings.agentSeconds)) + settings.readDeadline }
 
     private static func addresses(_ domain: DomainHandle, _ source: GuestAddress.Source) throws -> [GuestAddress] {
         let native =
@@ -59,17 +42,5 @@ extension LibvirtConnection {
             }
         }
         return found
-    }
-}
-
-extension LibvirtObject where Kind == DomainKind {
-    /// Bounds every later call to the agent, the synchronisation before it included, which the calls' own time limits
-    /// do not. Drivers without agents say so in the call that follows.
-    func setAgentPatience(_ seconds: Int32) throws(LibvirtError) {
-        do {
-            try status("virDomainAgentSetResponseTimeout") { virDomainAgentSetResponseTimeout($0, seconds, 0) }
-        } catch  where error.code == 3 {
-            return
-        }
     }
 }

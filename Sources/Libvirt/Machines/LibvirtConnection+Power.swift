@@ -61,12 +61,9 @@ extension LibvirtConnection {
             try MachineReading.observe(connection.domain(id)).agentConnected
         }
         if hasAgent {
-            let seconds = settings.agentSeconds
             do {
-                return try await change(function, in: agent) { connection in
-                    let domain = try connection.domain(id)
-                    try domain.setAgentPatience(seconds)
-                    try domain.status(function) { call($0, byAgent) }
+                return try await askAgent(id, function, changes: true) { domain, _ in
+                    _ = try domain.status(function) { call($0, byAgent) }
                 }
             } catch  where error.code == .agentUnavailable || error.code == .unsupported {
                 log.debug("agent did not take the request; pressing the button", ["machine": id, "error": error.message])

@@ -18,7 +18,7 @@ extension LibvirtConnection {
             }
             return stream
         }
-        return LibvirtUpload(stream: stream, lane: long)
+        return LibvirtUpload(stream: stream, lane: streams)
     }
 
     package func openDownload(
@@ -43,7 +43,7 @@ extension LibvirtConnection {
             }
             return stream
         }
-        return LibvirtDownload(stream: stream, lane: long)
+        return LibvirtDownload(stream: stream, lane: streams)
     }
 
     private static func range(_ offset: Int64, _ length: Int64?) throws(HypervisorError) -> (UInt64, UInt64) {
