@@ -37,6 +37,21 @@ import Testing
         (20, 27, "XML error: missing name", .invalidArgument),
         (10, 68, "Timed out during operation: cannot acquire state change lock", .busy),
         (18, 1, "internal error: pool 'default' has asynchronous jobs running.", .busy),
+        (
+            10, 68, "Timed out during operation: vcpu unplug request timed out. Unplug result must be manually inspected in the domain",
+            .operationFailed
+        ),
+        (10, 9, "operation failed: unplug of device was rejected by the guest", .operationFailed),
+        (10, 55, "Unable to change memory of active domain without the balloon device and guest OS balloon driver", .operationFailed),
+        (
+            10, 1, "internal error: unable to execute QEMU command 'device_del': Device virtio-disk1 is already in the process of unplug",
+            .busy
+        ),
+        (10, 99, "device not found: no device found with alias 'virtio-disk9'", .invalidArgument),
+        (10, 1, "internal error: No more available PCI slots", .operationFailed),
+        (10, 8, "invalid argument: requested vcpus is greater than max allowable vcpus for the live domain: 5 > 4", .invalidArgument),
+        (10, 8, "invalid argument: cannot set memory higher than max memory", .invalidArgument),
+        (10, 55, "Requested operation is not valid: cannot rename active domain", .invalidState),
         (10, 83, "block copy still active", .busy),
         (10, 87, "resource busy", .busy),
         (10, 1, "internal error: unable to execute QEMU command 'cont': Failed to get \"write\" lock", .busy),

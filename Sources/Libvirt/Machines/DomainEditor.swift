@@ -10,6 +10,7 @@ struct DomainEditor {
         try XMLDocument.edit(xml) { domain in
             let editor = DomainEditor(domain: domain, writer: writer)
             for edit in edits { try editor.apply(edit) }
+            try editor.checkCeilings()
             return try domain.serialised()
         }
     }
@@ -32,6 +33,17 @@ struct DomainEditor {
         case .setMachineType(let type): try child("os", of: domain).child("type")?.set("machine", to: type)
         case .setAccelerator(let accelerator): try domain.set("type", to: writer.domainType(accelerator))
         case .setBoot(let boot): try setBoot(boot)
+        }
+    }
+
+    /// libvirt would cut memory silently down to the ceiling.
+    private func checkCeilings() throws(HypervisorError) {
+        let hardware = DomainDescription(domain.reading).hardware
+        guard hardware.vcpus <= hardware.vcpusMax else {
+            throw Self.refuse("\(hardware.vcpus) processors are more than the \(hardware.vcpusMax) there may be")
+        }
+        guard hardware.memoryBytes <= hardware.memoryMaxBytes else {
+            throw Self.refuse("\(hardware.memoryBytes) bytes of memory are more than the \(hardware.memoryMaxBytes) there may be")
         }
     }
 
