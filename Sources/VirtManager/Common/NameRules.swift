@@ -6,6 +6,8 @@ package enum NameRules {
     package static let object = "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
     package static let label = "[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?"
 
+    package static let serial = "1 to 20 of A-Z a-z 0-9 . _ + - and spaces within"
+
     /// A VM's name: also a valid host name.
     package static func isMachineName(_ text: String) -> Bool {
         let bytes = Array(text.utf8)
@@ -26,6 +28,12 @@ package enum NameRules {
             return false
         }
         return bytes.allSatisfy { isAlphanumeric($0) || $0 == 46 || $0 == 95 || $0 == 47 || $0 == 45 }
+    }
+
+    /// A disk's serial number: what the guest is shown of it fits into 20 bytes, and hypervisors take no other characters.
+    package static func isSerial(_ text: String) -> Bool {
+        (1...20).contains(text.utf8.count) && text.utf8.allSatisfy { isAlphanumeric($0) || [32, 43, 45, 46, 95].contains($0) }
+            && text.utf8.first != 32 && text.utf8.last != 32
     }
 
     /// Text that goes into definitions: no control characters but, where lines are allowed, tab and line feed.

@@ -96,7 +96,19 @@ package final class Fleet: Sendable {
         }
     }
 
-    func take(networks: [NetworkObservation], on host: HostName) { state.withLock { $0.stocks[host]?.networks = networks } }
+    /// Takes the networks; machines whose cards got or lost a reservation get new views.
+    func take(networks: [NetworkObservation], on host: HostName) {
+        state.withLock { state in
+            guard let old = state.stocks[host]?.networks else { return }
+            state.stocks[host]?.networks = networks
+            let before = Set(old.flatMap(\.reservations).map { [$0.mac, $0.address] })
+            let changed = Set(
+                before.symmetricDifference(networks.flatMap(\.reservations).map { [$0.mac, $0.address] }).compactMap(\.first))
+            guard !changed.isEmpty, let machines = state.stocks[host]?.machines.values else { return }
+            let touched = machines.filter { $0.hardware.nics.contains { changed.contains($0.mac) } }.map(\.id)
+            Self.rebuild(&state, host, Set(touched), installation)
+        }
+    }
 
     /// Takes a pool's listing; machines whose disks got other figures get new views.
     func take(volumes: [VolumeObservation], in pool: String, on host: HostName, ticket: UInt64) {
@@ -230,7 +242,8 @@ package final class Fleet: Sendable {
             host: stock.state.name, observation: machine, disks: disks,
             bootKernel: machine.hardware.boot.flatMap { stock.volume(at: $0.kernelPath) },
             bootInitrd: machine.hardware.boot?.initrdPath.flatMap(stock.volume(at:)),
-            addresses: stock.addresses[machine.id] ?? [], activeJob: job, isStale: stock.state.isStale, isManaged: isManaged,
+            addresses: stock.addresses[machine.id] ?? [], reservedAddresses: stock.reservedAddresses(of: machine), activeJob: job,
+            isStale: stock.state.isStale, isManaged: isManaged,
             version: version)
     }
 }

@@ -29,6 +29,14 @@ struct HostStock: Sendable {
         return best?.0
     }
 
+    /// What the networks' DHCP servers keep for the machine's cards, by MAC.
+    func reservedAddresses(of machine: MachineObservation) -> [String: String] {
+        machine.hardware.nics.reduce(into: [:]) { kept, nic in
+            let network = nic.network.flatMap { name in networks.first { $0.name == name } }
+            if let reservation = network?.reservations.first(where: { $0.mac == nic.mac }) { kept[nic.mac] = reservation.address }
+        }
+    }
+
     func observation(of reference: VolumeReference) -> VolumeObservation? { volumes[reference.pool]?[reference.volume] }
 
     /// Takes one look at one volume; false if a later look was taken before.

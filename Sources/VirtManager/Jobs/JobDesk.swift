@@ -38,6 +38,11 @@ struct JobDesk: Sendable {
 
     static func refusal(_ error: any Error) -> any Error {
         switch error {
+        case EnqueueError.reserved(let name, let by) where name.hasPrefix("address:"):
+            let shown = name.split(separator: "/").last.map(String.init) ?? name
+            return ServiceError(
+                "network.address_taken", .conflict, "the address \(shown) is being given to a card by job \(by)", isRetryable: true,
+                hints: ["GET /v1/jobs/\(by)?wait=30s"], details: JSONObject([("made_by", .string(by))]))
         case EnqueueError.reserved(let name, let by):
             let shown = name.split(separator: ":", maxSplits: 1).last.map(String.init) ?? name
             return ServiceError(

@@ -65,7 +65,7 @@ package final class JobService: Sendable {
         }
         let reservations: [String]
         if let creation = MachineCreation(json: old.arguments), old.kind == "vm.create" {
-            reservations = ["vm:\(creation.name)"]
+            reservations = creation.reservations
         } else if let target = VolumeTarget(json: old.arguments), old.kind == "volume.create" {
             reservations = ["volume:\(target.host)/\(target.volume)"]
         } else {

@@ -9,7 +9,11 @@ struct MachinePlanner {
     let defaults: MachineDefaults
     let problems: ProblemList
     /// Things in the way rather than wrong: they make the answer a conflict when nothing is wrong besides.
-    private(set) var conflicts: [FieldProblem] = []
+    var conflicts: [(code: String, problem: FieldProblem)] = []
+    /// What this host cannot do at all: answered as such when nothing is wrong besides.
+    var lacking: [(feature: HostFeature, problem: FieldProblem)] = []
+    /// Volumes that were named as disks already.
+    var seen: Set<VolumeReference> = []
 
     init(host: ManagedHost, defaults: MachineDefaults, problems: ProblemList) {
         self.host = host
@@ -21,118 +25,44 @@ struct MachinePlanner {
         let name = draft.name ?? "vm-\(job.short)"
         checkSize(draft)
         checkAccelerator(draft)
+        try await checkHardware(draft)
         let disks = try await disks(draft, machine: name, job: job)
         if let boot = draft.boot {
             _ = try await require(boot.kernel, at: "/boot/kernel/volume")
             if let initrd = boot.initrd { _ = try await require(initrd, at: "/boot/initrd/volume") }
         }
+        let files = filePool(disks)
         return MachineCreation(
-            host: host.name, id: try Self.freshID(), name: name, vcpus: draft.vcpus, memoryBytes: draft.memoryBytes, accel: draft.accel,
-            boot: draft.boot, disks: disks, nics: try nics(draft), console: console(name, disks, job), labels: draft.labels,
-            description: draft.description, autostart: draft.autostart, start: draft.start, waitFor: draft.waitFor,
+            host: host.name, id: try Self.freshID(), name: name, vcpus: draft.vcpus, vcpusMax: draft.vcpusMax,
+            memoryBytes: draft.memoryBytes, memoryMaxBytes: draft.memoryMaxBytes, cpu: draft.cpu, machineType: draft.machineType,
+            accel: draft.accel, firmware: draft.firmware, nvram: nvram(draft, name, files, job), hasTPM: draft.hasTPM,
+            boot: draft.boot, disks: disks, nics: try await nics(draft),
+            console: files.map { VolumeReference(pool: $0, volume: "\(name)-\(job.short).console.log") }, labels: draft.labels,
+            description: draft.description, autostart: draft.autostart,
+            expiresAtMilliseconds: draft.expiry?.milliseconds(from: .now()), start: draft.start, waitFor: draft.waitFor,
             waitTimeoutMilliseconds: Int64(draft.waitTimeout.milliseconds))
     }
 
-    private func checkSize(_ draft: MachineDraft) {
-        guard let most = host.state.facts?.memoryBytes, draft.memoryBytes > most else { return }
-        problems.add(
-            FieldProblem(
-                pointer: draft.given.contains("memory") ? "/memory" : "/memory_bytes",
-                detail: "is more than host '\(host.name)' has (\(most) bytes)",
-                value: .integer(draft.memoryBytes), allowed: ["at most \(most)"]))
-    }
-
-    private func checkAccelerator(_ draft: MachineDraft) {
-        guard draft.accel != "auto", let proven = host.state.accelerators, !proven.contains(where: { $0.rawValue == draft.accel }) else {
-            return
+    /// Throws what was found in the way, the worst first: wrong fields, what the host cannot do, then `first` (the caller's own
+    /// rule), then what others have.
+    func settle(_ first: () throws -> Void = {}) throws {
+        guard problems.isEmpty else { throw ServiceError.invalid(problems.items + lacking.map(\.problem) + conflicts.map(\.problem)) }
+        if let missing = lacking.first {
+            throw ServiceError(
+                "feature.unsupported", .unsupported, "\(missing.problem.pointer): \(missing.problem.detail)",
+                problems: lacking.map(\.problem), hints: ["GET \(host.path)/capabilities tells what it can do"],
+                details: JSONObject([("feature", .string(missing.feature.rawValue)), ("host", .string(host.name.text))]))
         }
-        problems.add(
-            FieldProblem(
-                pointer: "/accel", detail: "host '\(host.name)' was not seen to boot with it", value: .string(draft.accel),
-                allowed: ["auto"] + proven.map(\.rawValue)))
-    }
-
-    // MARK: Disks
-
-    private mutating func disks(_ draft: MachineDraft, machine: String, job: JobID) async throws -> [MachineCreation.Disk] {
-        var disks: [MachineCreation.Disk] = []
-        var seen: Set<VolumeReference> = []
-        for (index, wish) in draft.disks.enumerated() {
-            let at = "/disks/\(index)"
-            let target = Self.target(index)
-            let made = VolumeReference(pool: "", volume: "\(machine)-\(target)-\(job.short).qcow2")
-            switch wish {
-            case .refused: continue
-            case .attach(let volume, let isReadOnly):
-                if !seen.insert(volume).inserted {
-                    problems.add(FieldProblem(pointer: "\(at)/volume", detail: "is given twice", value: .string(volume.volume)))
-                }
-                guard let found = try await require(volume, at: "\(at)/volume") else { continue }
-                requireDiskFormat(found, at: "\(at)/volume")
-                checkFree(volume, path: found.path, writable: !isReadOnly, at: "\(at)/volume")
-                disks.append(.init(target: target, origin: .attach, volume: volume, isReadOnly: isReadOnly))
-            case .empty(let pool, let bytes):
-                guard requirePool(pool, at: "\(at)/pool") else { continue }
-                disks.append(.init(target: target, origin: .empty, volume: VolumeReference(pool: pool, volume: made.volume), bytes: bytes))
-            case .linked(let from, let pool, let bytes):
-                guard requirePool(pool, at: "\(at)/pool"), let base = try await require(from, at: "\(at)/from/volume") else { continue }
-                requireDiskFormat(base, at: "\(at)/from/volume")
-                checkBase(from, base, bytes: bytes, at: at)
-                disks.append(
-                    .init(
-                        target: target, origin: .linked, volume: VolumeReference(pool: pool, volume: made.volume), bytes: bytes, from: from)
-                )
-            }
-        }
-        return disks
-    }
-
-    private static func target(_ index: Int) -> String { "vd" + String(UnicodeScalar(UInt8(97 + min(index, 25)))) }
-
-    private func requireDiskFormat(_ volume: VolumeObservation, at pointer: String) {
-        guard volume.format != "qcow2", volume.format != "raw" else { return }
-        problems.add(
-            FieldProblem(
-                pointer: pointer, detail: "has the format '\(volume.format)', which cannot be a disk here",
-                value: .string(volume.reference.volume), allowed: ["qcow2", "raw"]))
-    }
-
-    private func checkBase(_ from: VolumeReference, _ base: VolumeObservation, bytes: Int64?, at: String) {
-        if let bytes, bytes < base.capacityBytes {
-            problems.add(
-                FieldProblem(
-                    pointer: "\(at)/size", detail: "is smaller than the image", value: .integer(bytes),
-                    allowed: ["at least \(base.capacityBytes)"]))
-        }
-        let writers = VolumeUse(fleet: host.fleet, host: host.name).writers(of: from, path: base.path)
-        if let first = writers.first {
-            problems.add(
-                FieldProblem(
-                    pointer: "\(at)/from/volume", detail: "is written to by VM '\(first.name)': a copy on top of it would break",
-                    value: .string(from.volume)))
-        }
-    }
-
-    private mutating func checkFree(_ volume: VolumeReference, path: String, writable: Bool, at pointer: String) {
-        let use = VolumeUse(fleet: host.fleet, host: host.name)
-        let users = writable ? use.users(of: volume, path: path) : use.writers(of: volume, path: path)
-        if !users.isEmpty {
-            conflicts.append(
-                FieldProblem(
-                    pointer: pointer, detail: "is in use by \(users.map { "VM '\($0.name)'" }.joined(separator: ", "))",
-                    value: .string(volume.volume)))
-        }
-        if writable, let child = use.children(ofPath: path).first {
-            conflicts.append(
-                FieldProblem(
-                    pointer: pointer, detail: "is the base of volume '\(child)': writing to it would break that one",
-                    value: .string(volume.volume)))
+        try first()
+        if let first = conflicts.first {
+            throw ServiceError(
+                first.code, .conflict, "\(first.problem.pointer): \(first.problem.detail)", problems: conflicts.map(\.problem))
         }
     }
 
     // MARK: What is named
 
-    private func requirePool(_ name: String, at pointer: String) -> Bool {
+    func requirePool(_ name: String, at pointer: String) -> Bool {
         let pools = host.fleet.pools(host.name)
         if let pool = pools.first(where: { $0.name == name }) {
             if pool.isActive { return true }
@@ -147,7 +77,7 @@ struct MachinePlanner {
         return false
     }
 
-    private func require(_ volume: VolumeReference, at pointer: String) async throws -> VolumeObservation? {
+    func require(_ volume: VolumeReference, at pointer: String) async throws -> VolumeObservation? {
         let poolPointer = pointer.hasSuffix("/volume") ? String(pointer.dropLast("volume".count)) + "pool" : pointer
         guard requirePool(volume.pool, at: poolPointer) else { return nil }
         if let found = try await host.refresh(volume) { return found }
@@ -159,50 +89,29 @@ struct MachinePlanner {
         return nil
     }
 
-    private func nics(_ draft: MachineDraft) throws -> [NICSpec] {
-        let networks = host.fleet.networks(host.name)
-        let wishes = draft.nics ?? [MachineDraft.NIC(network: defaults.network, mac: nil, model: "virtio")]
-        return try wishes.enumerated().map { index, wish in
-            let pointer = draft.nics == nil ? "/nics" : "/nics/\(index)/network"
-            if let network = networks.first(where: { $0.name == wish.network }) {
-                if !network.isActive {
-                    problems.add(
-                        FieldProblem(
-                            pointer: pointer, detail: "network '\(wish.network)' on host '\(host.name)' is not active",
-                            value: .string(wish.network),
-                            allowed: networks.filter(\.isActive).map(\.name).sorted()))
-                }
-            } else {
-                let hint = draft.nics == nil ? " (the default; \"nics\": [] makes a VM without one)" : ""
-                problems.add(
-                    FieldProblem(
-                        pointer: pointer, detail: "there is no network '\(wish.network)' on host '\(host.name)'\(hint)",
-                        value: .string(wish.network), allowed: networks.map(\.name).sorted()))
-            }
-            if let mac = wish.mac, let other = user(ofMAC: mac) {
-                problems.add(FieldProblem(pointer: "/nics/\(index)/mac", detail: "is used by VM '\(other)'", value: .string(mac)))
-            }
-            var mac = try wish.mac ?? Self.freshMAC()
-            while wish.mac == nil, user(ofMAC: mac) != nil { mac = try Self.freshMAC() }
-            return NICSpec(mac: mac, network: wish.network, model: wish.model)
-        }
-    }
+    // MARK: Files of the machine's own
 
-    private func user(ofMAC mac: String) -> String? {
-        host.fleet.view.machines.first { $0.observation.hardware.nics.contains { $0.mac == mac } }?.name
-    }
-
-    /// The console's output is kept beside the first disk, in a pool that is a directory, so that storage calls reach it.
-    private func console(_ machine: String, _ disks: [MachineCreation.Disk], _ job: JobID) -> VolumeReference? {
+    /// Where console log and NVRAM are kept: beside the first disk, in a pool that is a directory, so that storage calls
+    /// reach them. nil where the driver keeps none.
+    private func filePool(_ disks: [MachineCreation.Disk]) -> String? {
+        guard host.state.facts?.driver == "QEMU" else { return nil }
         let pools = host.fleet.pools(host.name)
-        let wanted = [disks.first?.volume.pool, defaults.pool].compactMap { $0 }
-        for name in wanted {
-            guard let pool = pools.first(where: { $0.name == name }), pool.isActive, pool.type == "dir", pool.path != nil,
-                host.state.facts?.driver == "QEMU"
-            else { continue }
-            return VolumeReference(pool: name, volume: "\(machine)-\(job.short).console.log")
+        let wanted = [disks.first { $0.origin != .drive }?.volume?.pool, defaults.pool].compactMap { $0 }
+        return wanted.first { name in
+            pools.contains { $0.name == name && $0.isActive && $0.type == "dir" && $0.path != nil }
         }
-        return nil
+    }
+
+    private func nvram(_ draft: MachineDraft, _ machine: String, _ pool: String?, _ job: JobID) -> VolumeReference? {
+        guard draft.firmware.isUEFI else { return nil }
+        if pool == nil, lacking.isEmpty {
+            problems.add(
+                FieldProblem(
+                    pointer: "/firmware",
+                    detail: "keeps its variables in a pool of type dir: neither the first disk's nor '\(defaults.pool)' is one",
+                    value: "uefi", allowed: ["bios"]))
+        }
+        return pool.map { VolumeReference(pool: $0, volume: "\(machine)-\(job.short).nvram.fd") }
     }
 
     // MARK: Identities

@@ -20,17 +20,32 @@ struct MachineSpecBuilder {
         var console: String?
         if let volume = creation.console { console = try await require(volume).path }
         return MachineSpec(
-            id: creation.id, name: creation.name, accelerator: accelerator, vcpus: creation.vcpus, vcpusMax: creation.vcpus,
-            memoryBytes: creation.memoryBytes, memoryMaxBytes: creation.memoryBytes, cpu: Self.cpu(accelerator), machineType: nil,
-            boot: boot,
-            disks: disks, nics: creation.nics, consoleLogPath: console, description: creation.description,
+            id: creation.id, name: creation.name, accelerator: accelerator, vcpus: creation.vcpus, vcpusMax: creation.vcpusMax,
+            memoryBytes: creation.memoryBytes, memoryMaxBytes: creation.memoryMaxBytes,
+            cpu: creation.cpu ?? Self.defaultCPU(accelerator), machineType: creation.machineType,
+            firmware: try firmware(creation), hasTPM: creation.hasTPM, boot: boot, disks: disks, nics: creation.nics.map(\.spec),
+            consoleLogPath: console, description: creation.description,
             metadata: MachineMetadata(
                 installation: world.installation, machine: creation.id.text, job: job.text, epoch: epoch,
-                createdAtMilliseconds: Timestamp.now().milliseconds,
-                accel: creation.accel, labels: creation.labels, ownedVolumes: creation.ownedVolumes))
+                createdAtMilliseconds: Timestamp.now().milliseconds, accel: creation.accel, labels: creation.labels,
+                expiresAtMilliseconds: creation.expiresAtMilliseconds, ownedVolumes: creation.ownedVolumes))
     }
 
-    private static func cpu(_ accelerator: Accelerator) -> String? {
+    /// The file of the variables need not be there: it is named by its place in the pool, and made at the first start.
+    private func firmware(_ creation: MachineCreation) throws -> Firmware {
+        guard case .uefi(let isSecureBoot) = creation.firmware else { return .bios }
+        var path: String?
+        if let nvram = creation.nvram {
+            guard let folder = world.fleet.pools(host.name).first(where: { $0.name == nvram.pool })?.path else {
+                throw JobFailure("pool.not_found", category: "not_found", detail: "pool '\(nvram.pool)' is gone")
+            }
+            path = "\(folder)/\(nvram.volume)"
+        }
+        return .uefi(secureBoot: isSecureBoot, nvramPath: path)
+    }
+
+    /// What a machine gets that names no CPU: the most that its accelerator can give.
+    static func defaultCPU(_ accelerator: Accelerator) -> String? {
         switch accelerator {
         case .kvm: "host-model"
         case .tcg: "max"
@@ -63,11 +78,19 @@ struct MachineSpecBuilder {
         return found
     }
 
-    private func spec(_ disk: MachineCreation.Disk) async throws -> DiskSpec {
-        let volume = try await require(disk.volume)
+    /// A disk with its file and the whole chain under it.
+    func spec(_ disk: MachineCreation.Disk) async throws -> DiskSpec {
+        var source: DiskSpec.Source?
+        if let reference = disk.volume { source = try await self.source(try await require(reference), isMedium: disk.device == .cdrom) }
         return DiskSpec(
-            target: disk.target, source: .init(path: volume.path, format: volume.format, backing: try await chain(under: volume)),
-            isReadOnly: disk.isReadOnly)
+            target: disk.target, device: disk.device, bus: disk.bus, source: source, isReadOnly: disk.isReadOnly, cache: disk.cache,
+            serial: disk.serial, bootOrder: disk.bootOrder)
+    }
+
+    /// A medium is what its bytes are, whatever header they begin with: nothing under it is ever followed.
+    func source(_ volume: VolumeObservation, isMedium: Bool = false) async throws -> DiskSpec.Source {
+        if isMedium || volume.format == "iso" { return .init(path: volume.path, format: "raw") }
+        return .init(path: volume.path, format: volume.format, backing: try await chain(under: volume))
     }
 
     /// Every layer under a volume, each with its format stated. A layer outside all pools, or a chain without end, is refused.

@@ -40,7 +40,7 @@ extension MachineView: JSONWritable {
             writer.field("active_job", activeJob?.text)
             writer.field("allowed_actions", allowedActions.map(\.rawValue))
             writer.nullField("pending")
-            writer.nullField("expires_at")
+            writer.field("expires_at", observation.metadata?.expiresAtMilliseconds.map { Timestamp(milliseconds: $0).description })
             writer.field("stale", isStale)
             writer.field("created_at", observation.metadata.map { Timestamp(milliseconds: $0.createdAtMilliseconds).description })
             writer.field("started_at", observation.startedAtMilliseconds.map { Timestamp(milliseconds: $0).description })
@@ -68,6 +68,8 @@ extension MachineView: JSONWritable {
             if let backing = disk.backing { writer.field("backing", backing.json) } else { writer.nullField("backing") }
             writer.field("boot_order", disk.observation.bootOrder)
             writer.field("read_only", disk.observation.isReadOnly)
+            writer.field("serial", disk.observation.serial)
+            writer.field("cache", disk.observation.cache)
             writer.field("owned", disk.isOwned)
         }
     }
@@ -78,6 +80,8 @@ extension MachineView: JSONWritable {
             writer.field("network", nic.network)
             writer.field("model", nic.model)
             writer.field("target", nic.target)
+            writer.field("link", nic.isLinkUp ? "up" : "down")
+            writer.field("ip", reservedAddress(of: nic))
             writer.field("addresses") { writer in
                 writer.array { writer in for address in addresses where address.address.mac == nic.mac { writer.value(address) } }
             }
@@ -99,6 +103,9 @@ extension MachineView: JSONWritable {
         case "vcpus": .integer(Int64(observation.hardware.vcpus))
         case "memory_bytes": .integer(observation.hardware.memoryBytes)
         case "address": ObservedAddress.best(addresses).map(JSONValue.string) ?? .null
+        case "firmware": .string(observation.hardware.firmware.name)
+        case "expires_at":
+            (observation.metadata?.expiresAtMilliseconds).map { .string(Timestamp(milliseconds: $0).description) } ?? .null
         case "created_at": observation.metadata.map { .string(Timestamp(milliseconds: $0.createdAtMilliseconds).description) } ?? .null
         case "network": .array(observation.hardware.nics.compactMap(\.network).map(JSONValue.string))
         default: nil

@@ -20,6 +20,8 @@ package final class MachineView: Sendable {
     package let bootKernel: VolumeReference?
     package let bootInitrd: VolumeReference?
     package let addresses: [ObservedAddress]
+    /// What networks' DHCP servers keep for its cards, by MAC.
+    package let reservedAddresses: [String: String]
     package let activeJob: JobID?
     package let isStale: Bool
     /// Whether this installation of Gantry made it.
@@ -33,11 +35,15 @@ package final class MachineView: Sendable {
     package var labels: [String: String] { observation.metadata?.labels ?? [:] }
     package var path: String { Self.path(id) }
 
+    /// The address that its network keeps for a card.
+    package func reservedAddress(of nic: NICObservation) -> String? { reservedAddresses[nic.mac] }
+
     package static func path(_ id: MachineID) -> String { "/v1/vms/\(id)" }
 
     init(
         host: HostName, observation: MachineObservation, disks: [Disk], bootKernel: VolumeReference?, bootInitrd: VolumeReference?,
-        addresses: [ObservedAddress], activeJob: JobID?, isStale: Bool, isManaged: Bool, version: UInt64
+        addresses: [ObservedAddress], reservedAddresses: [String: String] = [:], activeJob: JobID?, isStale: Bool, isManaged: Bool,
+        version: UInt64
     ) {
         self.host = host
         self.observation = observation
@@ -45,6 +51,7 @@ package final class MachineView: Sendable {
         self.bootKernel = bootKernel
         self.bootInitrd = bootInitrd
         self.addresses = addresses
+        self.reservedAddresses = reservedAddresses
         self.activeJob = activeJob
         self.isStale = isStale
         self.isManaged = isManaged

@@ -1,3 +1,4 @@
+import Hypervisor
 import JSON
 import JobQueue
 import Testing
@@ -38,11 +39,27 @@ import Testing
         Case(body: #"{"memory": 9223372036854775807}"#, pointer: "/memory"), Case(body: #"{"memory": "1 MiB"}"#, pointer: "/memory"),
         Case(body: #"{"memory": 1e18}"#, pointer: "/memory"), Case(body: #"{"memory": true}"#, pointer: "/memory"),
         Case(body: #"{"memory": "1GiB", "memory_bytes": 7340032}"#, pointer: "/memory_bytes"),
-        Case(body: #"{"memory_max": "64GiB"}"#, pointer: "/memory_max", allowed: "null"),
+        Case(body: #"{"memory": "1GiB", "memory_max": "512MiB"}"#, pointer: "/memory_max", allowed: "at least"),
+        Case(body: #"{"memory_max_bytes": 16777216}"#, pointer: "/memory_max_bytes", allowed: "at least"),
         Case(body: #"{"accel": "xen"}"#, pointer: "/accel", allowed: "tcg"),
-        Case(body: #"{"firmware": "uefi"}"#, pointer: "/firmware", allowed: "bios"),
-        Case(body: #"{"secure_boot": true}"#, pointer: "/secure_boot", allowed: "false"),
-        Case(body: #"{"vcpus_max": 4}"#, pointer: "/vcpus_max", allowed: "null"),
+        Case(body: #"{"firmware": "coreboot"}"#, pointer: "/firmware", allowed: "uefi"),
+        Case(body: #"{"firmware": "uefi", "memory": "128MiB"}"#, pointer: "/memory", allowed: "bios"),
+        Case(body: #"{"firmware": "uefi", "memory_bytes": 134217728}"#, pointer: "/memory_bytes", allowed: "201326592"),
+        Case(body: #"{"secure_boot": true}"#, pointer: "/secure_boot", allowed: "uefi"),
+        Case(body: #"{"firmware": "bios", "secure_boot": true}"#, pointer: "/secure_boot", allowed: "uefi"),
+        Case(body: #"{"secure_boot": "yes"}"#, pointer: "/secure_boot"), Case(body: #"{"tpm": 2}"#, pointer: "/tpm"),
+        Case(body: #"{"vcpus": 4, "vcpus_max": 2}"#, pointer: "/vcpus_max", allowed: "at least 4"),
+        Case(body: #"{"vcpus_max": 256}"#, pointer: "/vcpus_max"), Case(body: #"{"vcpus_max": "4"}"#, pointer: "/vcpus_max"),
+        Case(body: #"{"cpu": "'/><x"}"#, pointer: "/cpu", allowed: "host-model"), Case(body: #"{"cpu": ""}"#, pointer: "/cpu"),
+        Case(body: #"{"cpu": 7}"#, pointer: "/cpu"), Case(body: #"{"cpu": "a\u0001"}"#, pointer: "/cpu"),
+        Case(body: #"{"cpu": "host-passthrough", "accel": "tcg"}"#, pointer: "/cpu", allowed: "max"),
+        Case(body: #"{"machine": "q35 -S"}"#, pointer: "/machine", allowed: "q35"), Case(body: #"{"machine": true}"#, pointer: "/machine"),
+        Case(body: #"{"expires_in": "1w"}"#, pointer: "/expires_in"), Case(body: #"{"expires_in": "0s"}"#, pointer: "/expires_in"),
+        Case(body: #"{"expires_in": "9999d"}"#, pointer: "/expires_in"), Case(body: #"{"expires_in": 60}"#, pointer: "/expires_in"),
+        Case(body: #"{"expires_at": "tomorrow"}"#, pointer: "/expires_at", allowed: "T"),
+        Case(body: #"{"expires_at": "2020-01-01T00:00:00Z"}"#, pointer: "/expires_at", allowed: "null"),
+        Case(body: #"{"expires_at": "9999-01-01T00:00:00Z"}"#, pointer: "/expires_at"),
+        Case(body: #"{"expires_at": 1767225600}"#, pointer: "/expires_at"),
         Case(body: #"{"colour": "red"}"#, pointer: "/colour", allowed: "vcpus"),
         Case(body: #"{"disks": {}}"#, pointer: "/disks"), Case(body: #"{"disks": [7]}"#, pointer: "/disks/0"),
         Case(body: #"{"disks": [{}]}"#, pointer: "/disks/0/size", allowed: "from"),
@@ -56,14 +73,40 @@ import Testing
         Case(body: #"{"disks": [{"from": {}, "mode": "linked"}]}"#, pointer: "/disks/0/from/volume"),
         Case(body: #"{"disks": [{"size": "1GiB", "read_only": true}]}"#, pointer: "/disks/0/read_only", allowed: "false"),
         Case(body: #"{"disks": [{"size": "1GiB", "bus": "ide"}]}"#, pointer: "/disks/0/bus", allowed: "virtio"),
+        Case(body: #"{"disks": [{"size": "1GiB", "device": "floppy"}]}"#, pointer: "/disks/0/device", allowed: "cdrom"),
+        Case(body: #"{"disks": [{"size": "1GiB", "media": {"volume": "x"}}]}"#, pointer: "/disks/0/media", allowed: "cdrom"),
+        Case(body: #"{"disks": [{"device": "cdrom", "size": "1GiB"}]}"#, pointer: "/disks/0/size", allowed: "media"),
+        Case(body: #"{"disks": [{"device": "cdrom", "from": {"volume": "x"}}]}"#, pointer: "/disks/0/from", allowed: "media"),
+        Case(body: #"{"disks": [{"device": "cdrom", "bus": "virtio"}]}"#, pointer: "/disks/0/bus", allowed: "sata"),
+        Case(body: #"{"disks": [{"device": "cdrom", "read_only": false}]}"#, pointer: "/disks/0/read_only", allowed: "true"),
+        Case(body: #"{"disks": [{"device": "cdrom", "media": "x.iso"}]}"#, pointer: "/disks/0/media"),
+        Case(body: #"{"disks": [{"device": "cdrom", "media": {}}]}"#, pointer: "/disks/0/media/volume"),
+        Case(body: #"{"disks": [{"device": "cdrom", "media": {"volume": "../x"}}]}"#, pointer: "/disks/0/media/volume", allowed: "A-Z"),
+        Case(
+            body: #"{"disks": [{"device": "cdrom", "media": {"volume": "x"}, "volume": "y"}]}"#, pointer: "/disks/0/media", allowed: "media"
+        ),
+        Case(body: #"{"disks": [{"volume": "x", "read_only": true, "bus": "sata"}]}"#, pointer: "/disks/0/bus", allowed: "scsi"),
+        Case(body: #"{"disks": [{"size": "1GiB", "boot_order": 0}]}"#, pointer: "/disks/0/boot_order"),
+        Case(body: #"{"disks": [{"size": "1GiB", "boot_order": "1"}]}"#, pointer: "/disks/0/boot_order"),
+        Case(
+            body: #"{"disks": [{"size": "1GiB", "boot_order": 1}, {"device": "cdrom", "boot_order": 1}]}"#, pointer: "/disks/1/boot_order"),
+        Case(body: #"{"disks": [{"size": "1GiB", "serial": "a'b"}]}"#, pointer: "/disks/0/serial", allowed: "1 to 20"),
+        Case(body: #"{"disks": [{"size": "1GiB", "serial": "123456789012345678901"}]}"#, pointer: "/disks/0/serial", allowed: "1 to 20"),
+        Case(body: #"{"disks": [{"size": "1GiB", "serial": "é"}]}"#, pointer: "/disks/0/serial", allowed: "1 to 20"),
+        Case(body: #"{"disks": [{"size": "1GiB", "serial": " a"}]}"#, pointer: "/disks/0/serial", allowed: "1 to 20"),
+        Case(body: #"{"disks": [{"size": "1GiB", "cache": "fast"}]}"#, pointer: "/disks/0/cache", allowed: "writeback"),
         Case(body: #"{"disks": [{"size": "1GiB", "colour": 1}]}"#, pointer: "/disks/0/colour", allowed: "size"),
         Case(body: #"{"disks": [\#(Array(repeating: #"{"size":"1GiB"}"#, count: 25).joined(separator: ","))]}"#, pointer: "/disks"),
         Case(body: #"{"nics": [{"mac": "01:00:5e:00:00:01"}]}"#, pointer: "/nics/0/mac", allowed: "52:54:00"),
         Case(body: #"{"nics": [{"mac": "00:00:00:00:00:00"}]}"#, pointer: "/nics/0/mac", allowed: "52:54:00"),
         Case(body: #"{"nics": [{"mac": "52:54:00:00:00:+1"}]}"#, pointer: "/nics/0/mac", allowed: "52:54:00"),
         Case(body: #"{"nics": [{"mac": "52:54:00:00:00:01"}, {"mac": "52:54:00:00:00:01"}]}"#, pointer: "/nics/1/mac"),
-        Case(body: #"{"nics": [{"model": "e1000"}]}"#, pointer: "/nics/0/model", allowed: "virtio"),
-        Case(body: #"{"nics": [{"ip": "10.0.0.1"}]}"#, pointer: "/nics/0/ip", allowed: "null"),
+        Case(body: #"{"nics": [{"model": "ne2k_pci"}]}"#, pointer: "/nics/0/model", allowed: "virtio"),
+        Case(body: #"{"nics": [{"link": "maybe"}]}"#, pointer: "/nics/0/link", allowed: "down"),
+        Case(body: #"{"nics": [{"ip": "10.0.0"}]}"#, pointer: "/nics/0/ip", allowed: "null"),
+        Case(body: #"{"nics": [{"ip": "10.0.0.256"}]}"#, pointer: "/nics/0/ip", allowed: "null"),
+        Case(body: #"{"nics": [{"ip": "fe80::1"}]}"#, pointer: "/nics/0/ip", allowed: "null"),
+        Case(body: #"{"nics": [{"ip": "10.0.0.1"}, {"ip": "10.0.0.1"}]}"#, pointer: "/nics/1/ip"),
         Case(body: #"{"labels": {"a b": "x"}}"#, pointer: "/labels", allowed: "A-Za-z0-9"),
         Case(body: #"{"labels": {"a": "x\u0007"}}"#, pointer: "/labels"), Case(body: #"{"labels": {"a": 1}}"#, pointer: "/labels/a"),
         Case(body: #"{"description": "a\u0001"}"#, pointer: "/description"),
@@ -98,10 +141,50 @@ import Testing
         #expect(problems.isEmpty)
         let read = try #require(draft)
         #expect(read.memoryBytes == 1 << 30)
-        #expect(read.disks == [.empty(pool: "default", bytes: 10_000_000_000)])
+        #expect(read.disks == [MachineDraft.Disk(.empty(pool: "default", bytes: 10_000_000_000))])
         #expect(read.start, "waiting for a gate means starting")
         #expect(read.nics == nil && read.vcpus == 1 && read.accel == "auto")
         #expect(try Self.read(#"{"nics": [], "start": false}"#).draft?.nics == [])
+    }
+
+    @Test func hardwareIsReadAsItIsWished() throws {
+        let (draft, problems) = try Self.read(
+            #"""
+            {"vcpus": 2, "vcpus_max": 8, "memory": "512MiB", "memory_max": "1GiB", "cpu": "EPYC", "machine": "q35", "firmware": "uefi",
+             "secure_boot": true, "tpm": true, "expires_in": "2h",
+             "disks": [{"size": "1GiB", "bus": "scsi", "serial": "A-1 b.2", "cache": "unsafe", "boot_order": 2},
+                       {"device": "cdrom", "media": {"volume": "i.iso"}, "boot_order": 1}, {"device": "cdrom", "media": null, "bus": "usb"}],
+             "nics": [{"ip": "192.168.122.50", "model": "e1000", "link": "down"}]}
+            """#)
+        #expect(problems.isEmpty, "\(problems)")
+        let read = try #require(draft)
+        #expect(read.vcpusMax == 8 && read.memoryMaxBytes == 1 << 30 && read.cpu == "EPYC" && read.machineType == "q35")
+        #expect(read.firmware == .uefi(secureBoot: true) && read.hasTPM && read.expiry == .after(.seconds(7200)))
+        #expect(read.disks.map(\.device) == [.disk, .cdrom, .cdrom] && read.disks.map(\.bus) == [.scsi, .sata, .usb])
+        #expect(read.disks.map(\.isReadOnly) == [false, true, true] && read.disks.map(\.bootOrder) == [2, 1, nil])
+        #expect(read.disks[0].serial == "A-1 b.2" && read.disks[0].cache == .unsafe)
+        #expect(read.disks[1].content == .drive(VolumeReference(pool: "default", volume: "i.iso")))
+        #expect(read.disks[2].content == .drive(nil))
+        #expect(read.nics?.first?.ip == "192.168.122.50" && read.nics?.first?.model == "e1000" && read.nics?.first?.isLinkUp == false)
+    }
+
+    /// What an answer shows of a drive has its medium as pool and volume.
+    @Test func aDriveIsReadAsAnswersShowIt() throws {
+        let shown =
+            #"{"disks": [{"target": "sda", "device": "cdrom", "bus": "sata", "pool": "isos", "volume": "i.iso", "format": "raw","#
+            + #" "capacity_bytes": 7, "backing": null, "boot_order": null, "read_only": true, "serial": null, "cache": null, "owned": false},"#
+            + #" {"target": "sdb", "device": "cdrom", "bus": "sata", "pool": null, "volume": null, "read_only": true}]}"#
+        let (draft, problems) = try Self.read(shown)
+        #expect(problems.isEmpty, "\(problems)")
+        #expect(draft?.disks.map(\.content) == [.drive(VolumeReference(pool: "isos", volume: "i.iso")), .drive(nil)])
+        #expect(draft?.disks.map(\.shownTarget) == ["sda", "sdb"])
+    }
+
+    @Test func disksAreNamedByTheirBus() {
+        var targets = DiskTargets(taken: ["vdb"])
+        #expect([DiskSpec.Bus.virtio, .scsi, .virtio, .sata, .usb].map { targets.next(for: $0) } == ["vda", "sda", "vdc", "sdb", "sdc"])
+        var many = DiskTargets()
+        #expect((0..<54).map { _ in many.next(for: .virtio) }.suffix(3) == ["vdaz", "vdba", "vdbb"])
     }
 
     /// What a job keeps of a creation is read back as it was.

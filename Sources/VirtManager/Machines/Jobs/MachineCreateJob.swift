@@ -13,12 +13,19 @@ package struct MachineCreateJob: JobKind {
     package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
         guard let creation = MachineCreation(json: arguments) else { throw unreadableArguments(name) }
         var steps = [check(creation)]
-        steps += creation.disks.filter(\.isMade).map { disk in makeVolume(creation, disk) }
+        let volumes = VolumeSteps(world: world, host: creation.host)
+        steps += creation.disks.compactMap(volumes.make)
         if let console = creation.console { steps.append(makeConsole(creation, console)) }
+        let addresses = AddressSteps(world: world, host: creation.host)
+        for (index, nic) in creation.nics.enumerated() {
+            guard let ip = nic.ip else { continue }
+            steps.append(addresses.reserve("address-\(index + 1)", ip, for: nic.spec.mac, on: nic.spec.network))
+        }
         steps.append(define(creation))
         if creation.start {
             let power = PowerSteps(world: world, host: creation.host, machine: creation.id)
             steps.append(power.start(undoable: true))
+            if let nvram = creation.nvram { steps.append(volumes.show("show-nvram", nvram)) }
             let gates = GateSteps(
                 world: world, host: creation.host, machine: creation.id, timeout: .milliseconds(creation.waitTimeoutMilliseconds))
             steps += creation.waitFor.map(gates.step)
@@ -47,9 +54,8 @@ package struct MachineCreateJob: JobKind {
                     }
                     let use = VolumeUse(fleet: world.fleet, host: creation.host)
                     for disk in creation.disks {
-                        let needed = disk.from ?? (disk.isMade ? nil : disk.volume)
-                        guard let needed else { continue }
-                        guard let found = try await host.refresh(needed) else { throw Self.missing(needed) }
+                        guard let needed = disk.needed else { continue }
+                        guard let found = try await host.refresh(needed) else { throw VolumeSteps.missing(needed) }
                         // Reading goes beside reading; writing goes beside nothing.
                         let onlyReads = disk.isMade || disk.isReadOnly
                         let users = onlyReads ? use.writers(of: needed, path: found.path) : use.users(of: needed, path: found.path)
@@ -72,24 +78,6 @@ package struct MachineCreateJob: JobKind {
             act: { _ in })
     }
 
-    private static func missing(_ volume: VolumeReference) -> JobFailure {
-        JobFailure("volume.not_found", category: "not_found", detail: "volume '\(volume)' is gone")
-    }
-
-    private func makeVolume(_ creation: MachineCreation, _ disk: MachineCreation.Disk) -> JobStep {
-        VolumeSteps(world: world, host: creation.host).make("disk-\(disk.target)", disk.volume, isOurName: true) { [world] host in
-            guard let from = disk.from else {
-                return VolumeSpec(reference: disk.volume, format: "qcow2", capacityBytes: disk.bytes)
-            }
-            guard let base = try await world.volume(from, on: host) else { throw Self.missing(from) }
-            // A bare name keeps the backing relative: the pool's path may differ on another host.
-            let path = from.pool == disk.volume.pool ? from.volume : base.path
-            return VolumeSpec(
-                reference: disk.volume, format: "qcow2", capacityBytes: disk.bytes ?? base.capacityBytes,
-                backing: .init(path: path, format: base.format))
-        }
-    }
-
     /// Made by us, so that it is a volume from the start; the host's log daemon then writes into it.
     private func makeConsole(_ creation: MachineCreation, _ console: VolumeReference) -> JobStep {
         VolumeSteps(world: world, host: creation.host).make("console", console, isOurName: true) { _ in
@@ -102,7 +90,9 @@ package struct MachineCreateJob: JobKind {
             "define", .ensure, isPointOfNoReturn: true,
             probe: { [world] context in
                 try await world.probe(creation.host) { host in
-                    guard let machine = try await host.refresh(creation.id) else { return .absent }
+                    guard let machine = try await host.refresh(creation.id) else {
+                        return try await isThere(creation.nvram, host) ? .partial : .absent
+                    }
                     guard world.isOurs(machine), machine.metadata?.job == context.job.text else {
                         return .foreign("a machine with the id \(creation.id) is there and is not ours")
                     }
@@ -123,9 +113,22 @@ package struct MachineCreateJob: JobKind {
             },
             undo: { [world] _ in
                 let host = try world.host(creation.host)
-                guard let machine = try await host.connection.machine(creation.id), world.isOurs(machine) else { return }
-                if machine.state.isActive { try await host.connection.destroy(creation.id) }
-                try await host.connection.undefine(creation.id)
+                if let machine = try await host.connection.machine(creation.id), world.isOurs(machine) {
+                    if machine.state.isActive { try await host.connection.destroy(creation.id) }
+                    try await host.connection.undefine(creation.id)
+                }
+                // A start made it, whatever became of the start.
+                if let nvram = creation.nvram, try await isThere(nvram, host) {
+                    try await host.connection.deleteVolume(nvram)
+                    try await host.refresh(nvram)
+                }
             })
+    }
+
+    /// Looks at the directory itself: no storage call makes a file of this kind.
+    private func isThere(_ volume: VolumeReference?, _ host: ManagedHost) async throws -> Bool {
+        guard let volume else { return false }
+        try await host.connection.refreshPool(volume.pool)
+        return try await host.refresh(volume) != nil
     }
 }

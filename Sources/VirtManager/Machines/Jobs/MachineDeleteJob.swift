@@ -10,20 +10,31 @@ package struct MachineDeletion: Sendable, Equatable {
     package var volumes: [VolumeReference]
     /// The console log; its rotated parts lie beside it.
     package var console: VolumeReference?
+    /// Cards for which networks keep addresses.
+    package var cards: [Card] = []
+
+    package struct Card: Sendable, Equatable {
+        package var mac: String
+        package var network: String
+    }
 
     package var json: JSONValue {
         [
             "host": .string(host.text), "id": .string(id.text), "name": .string(name), "volumes": .array(volumes.map(\.json)),
             "console": console?.json ?? .null,
+            "cards": .array(cards.map { ["mac": .string($0.mac), "network": .string($0.network)] }),
         ]
     }
 
-    package init(host: HostName, id: MachineID, name: String, volumes: [VolumeReference], console: VolumeReference?) {
+    package init(
+        host: HostName, id: MachineID, name: String, volumes: [VolumeReference], console: VolumeReference?, cards: [Card] = []
+    ) {
         self.host = host
         self.id = id
         self.name = name
         self.volumes = volumes
         self.console = console
+        self.cards = cards
     }
 
     package init?(json: JSONValue) {
@@ -33,11 +44,15 @@ package struct MachineDeletion: Sendable, Equatable {
         self.init(
             host: HostName(host), id: id, name: object["name"]?.stringValue ?? "",
             volumes: (object["volumes"]?.arrayValue ?? []).compactMap { VolumeReference(json: $0) },
-            console: VolumeReference(json: object["console"]))
+            console: VolumeReference(json: object["console"]),
+            cards: (object["cards"]?.arrayValue ?? []).compactMap { card in
+                guard let mac = card["mac"]?.stringValue, let network = card["network"]?.stringValue else { return nil }
+                return Card(mac: mac, network: network)
+            })
     }
 }
 
-/// `vm.delete`: stop, undefine, delete the volumes. Forward only: once begun it is brought to its end after any crash.
+/// `vm.delete`: stop, undefine, delete the volumes, free the addresses. Forward only: once begun it is brought to its end after any crash.
 package struct MachineDeleteJob: JobKind {
     package let name = "vm.delete"
     package let isUndoable = false
@@ -52,6 +67,8 @@ package struct MachineDeleteJob: JobKind {
         var steps = [check(deletion), PowerSteps(world: world, host: deletion.host, machine: deletion.id).stop(), undefine(deletion)]
         steps += deletion.volumes.enumerated().map { volumes.delete("delete-volume-\($0 + 1)", $1, of: deletion.id) }
         if let console = deletion.console { steps.append(deleteConsole(deletion, console)) }
+        let addresses = AddressSteps(world: world, host: deletion.host)
+        steps += deletion.cards.enumerated().map { addresses.release("release-\($0 + 1)", mac: $1.mac, on: $1.network) }
         return steps
     }
 

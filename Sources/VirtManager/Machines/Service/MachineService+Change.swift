@@ -102,7 +102,7 @@ extension MachineService {
         let volumes = try volumes(machine, disks).filter { $0 != console }
         let deletion = MachineDeletion(
             host: machine.host, id: machine.id, name: machine.name, volumes: volumes,
-            console: disks == "none" && !machine.isManaged ? nil : console)
+            console: disks == "none" && !machine.isManaged ? nil : console, cards: cards(machine))
         if mutation.dryRun {
             let steps = try desk.engine.kind("vm.delete")?.steps(deletion.json) ?? []
             return .plan(DryRun(steps: steps.map(\.name)))
@@ -111,11 +111,22 @@ extension MachineService {
         let locks =
             [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)]
             + volumes.map { LockRequest("volume:\(machine.host)/\($0)", .exclusive) }
+            + Set(deletion.cards.map(\.network)).map { LockRequest("network:\(machine.host)/\($0)", .shared) }
         return .job(
             try await desk.enqueue(
                 JobRequest(
                     id: try desk.newID(), kind: "vm.delete", arguments: deletion.json, resources: [machine.path], locks: locks,
                     host: machine.host.text, priority: .stop), mutation))
+    }
+
+    /// The cards of a machine of ours for which a network keeps an address.
+    private func cards(_ machine: MachineView) -> [MachineDeletion.Card] {
+        guard machine.isManaged else { return [] }
+        let nics = machine.observation.hardware.nics + (machine.observation.nextBoot?.nics ?? [])
+        let macs = Set(nics.map(\.mac))
+        return fleet.networks(machine.host).flatMap { network in
+            network.reservations.filter { macs.contains($0.mac) }.map { MachineDeletion.Card(mac: $0.mac, network: network.name) }
+        }
     }
 
     private func consoleVolume(_ machine: MachineView) -> VolumeReference? {
@@ -124,11 +135,16 @@ extension MachineService {
         return volume.flatMap { machine.observation.metadata?.ownedVolumes.contains($0) == true ? $0 : nil }
     }
 
+    /// The NVRAM of a machine of ours.
+    private func ownFiles(_ machine: MachineView) -> [VolumeReference] {
+        [machine.observation.hardware.firmware.nvramPath.flatMap { fleet.volume(at: $0, on: machine.host) }].compactMap(\.self)
+    }
+
     /// The volumes that go too; refuses if others stand on them.
     private func volumes(_ machine: MachineView, _ disks: String) throws -> [VolumeReference] {
         let owned = machine.isManaged ? machine.observation.metadata?.ownedVolumes ?? [] : []
-        var chosen: [VolumeReference] = []
-        if disks != "none" { chosen += owned }
+        // What belongs to the machine and is no disk has no use without it.
+        var chosen = disks == "none" ? owned.filter { ownFiles(machine).contains($0) } : owned
         if disks == "all" { chosen += machine.disks.filter { $0.observation.device == "disk" }.compactMap(\.volume) }
         let use = VolumeUse(fleet: fleet, host: machine.host)
         var kept: [VolumeReference] = []

@@ -40,15 +40,11 @@ extension MachineService {
             guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
             throw error.serviceError
         }
-        guard problems.isEmpty else { throw ServiceError.invalid(problems.items + planner.conflicts) }
-        // Before the volumes: they are in use by that very machine when a request is sent twice.
-        try refuseTaken(creation.name)
-        if let first = planner.conflicts.first {
-            throw ServiceError("volume.in_use", .conflict, "\(first.pointer): \(first.detail)", problems: planner.conflicts)
-        }
+        // The name before the volumes: they are in use by that very machine when a request is sent twice.
+        try planner.settle { try refuseTaken(creation.name) }
         return JobRequest(
             id: id, kind: "vm.create", arguments: creation.json, resources: [MachineView.path(creation.id)], locks: locks(creation),
-            reservations: ["vm:\(creation.name)"], host: host.name.text)
+            reservations: creation.reservations, host: host.name.text)
     }
 
     private func refuseTaken(_ name: String) throws {
@@ -63,20 +59,12 @@ extension MachineService {
 
     private func locks(_ creation: MachineCreation) -> [LockRequest] {
         let host = creation.host
-        func volume(_ reference: VolumeReference, _ mode: LockRequest.Mode) -> LockRequest {
-            LockRequest("volume:\(host)/\(reference)", mode)
-        }
         var locks = [LockRequest("host:\(host)", .shared), LockRequest("vm:\(creation.id)", .exclusive)]
-        for disk in creation.disks {
-            locks.append(LockRequest("pool:\(host)/\(disk.volume.pool)", .shared))
-            locks.append(volume(disk.volume, disk.isReadOnly ? .shared : .exclusive))
-            if let from = disk.from { locks.append(volume(from, .shared)) }
-        }
+        for disk in creation.disks { locks += disk.locks(on: host) }
         if let boot = creation.boot {
-            locks.append(volume(boot.kernel, .shared))
-            if let initrd = boot.initrd { locks.append(volume(initrd, .shared)) }
+            for volume in [boot.kernel, boot.initrd].compactMap(\.self) { locks.append(LockRequest("volume:\(host)/\(volume)", .shared)) }
         }
-        locks += creation.nics.map { LockRequest("network:\(host)/\($0.network)", .shared) }
+        locks += creation.nics.map { LockRequest("network:\(host)/\($0.spec.network)", .shared) }
         // One volume in both roles needs the stronger lock only.
         return locks.filter { lock in lock.mode == .exclusive || !locks.contains { $0.resource == lock.resource && $0.mode == .exclusive } }
     }
@@ -133,8 +121,7 @@ extension MachineService {
     /// Somebody makes the very same machine right now: the caller gets that job.
     private func join(_ error: ServiceError, _ draft: MachineDraft) async throws -> Outcome<MachineView> {
         guard let text = error.details["made_by"]?.stringValue, let id = JobID(text), let job = try desk.engine.job(id),
-            let creation = MachineCreation(json: job.arguments), creation.vcpus == draft.vcpus, creation.memoryBytes == draft.memoryBytes,
-            creation.labels == draft.labels, creation.disks.count == draft.disks.count, creation.start == draft.start
+            let creation = MachineCreation(json: job.arguments), creation.isAsked(by: draft)
         else { throw error }
         return .job(job)
     }
