@@ -62,7 +62,7 @@ package final class Manager: Sendable {
         machines = MachineService(
             hosts: hosts, desk: desk, defaults: options.defaults, installation: installation, impatience: world.impatience)
         storage = StorageService(hosts: hosts, desk: desk, store: volumes, inbox: inbox, defaults: options.defaults)
-        networks = NetworkService(hosts: hosts)
+        networks = NetworkService(hosts: hosts, desk: desk)
         jobs = JobService(engine: engine)
         let tried = AcceleratorStore(database)
         monitors = managed.map {
@@ -75,6 +75,7 @@ package final class Manager: Sendable {
         [MachineCreateJob(world), MachineDeleteJob(world), MachineUpdateJob(world)]
             + MachineAction.allCases.map { MachinePowerJob($0, world) }
             + [VolumeCreateJob(world), VolumeDeleteJob(world), VolumeUploadJob(world, inbox: inbox)]
+            + [NetworkCreateJob(world), NetworkUpdateJob(world), NetworkDeleteJob(world)]
     }
 
     /// Whether an unknown name may be called unknown.

@@ -44,9 +44,10 @@ struct JobDesk: Sendable {
                 "network.address_taken", .conflict, "the address \(shown) is being given to a card by job \(by)", isRetryable: true,
                 hints: ["GET /v1/jobs/\(by)?wait=30s"], details: JSONObject([("made_by", .string(by))]))
         case EnqueueError.reserved(let name, let by):
-            let shown = name.split(separator: ":", maxSplits: 1).last.map(String.init) ?? name
+            let parts = name.split(separator: ":", maxSplits: 1).map(String.init)
+            let shown = parts.last ?? name
             return ServiceError(
-                "\(name.hasPrefix("vm:") ? "vm" : "volume").being_created", .conflict, "'\(shown)' is being made by job \(by)",
+                "\(parts.first ?? "resource").being_created", .conflict, "'\(shown)' is being made by job \(by)",
                 isRetryable: true, hints: ["GET /v1/jobs/\(by)?wait=30s"], details: JSONObject([("made_by", .string(by))]))
         case EnqueueError.keyReused(let job):
             return ServiceError(

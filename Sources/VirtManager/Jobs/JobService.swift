@@ -68,6 +68,8 @@ package final class JobService: Sendable {
             reservations = creation.reservations
         } else if let target = VolumeTarget(json: old.arguments), old.kind == "volume.create" {
             reservations = ["volume:\(target.host)/\(target.volume)"]
+        } else if let creation = NetworkCreation(json: old.arguments), old.kind == "network.create" {
+            reservations = [creation.reservation]
         } else {
             reservations = []
         }

@@ -1,56 +1,26 @@
 package import Hypervisor
-package import JSON
+internal import JSON
+internal import JobQueue
 internal import Platform
 
-/// A network as the API shows it.
-package struct NetworkState: Sendable, Equatable, JSONWritable {
-    package var host: HostName
-    package var observation: NetworkObservation
-    package var isStale: Bool
-
-    package var name: String { observation.name }
-
-    package func write(to writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.field("type", "network")
-            writer.field("name", observation.name)
-            writer.field("host", host.text)
-            writer.field("mode", observation.mode)
-            writer.field("bridge", observation.bridge)
-            writer.field("cidr", observation.cidr)
-            writer.field("active", observation.isActive)
-            writer.field("autostart", observation.autostart)
-            writer.field("stale", isStale)
-        }
-    }
-}
-
-/// A DHCP lease as the API shows it, with the VM it belongs to.
-package struct LeaseState: Sendable, Equatable, JSONWritable {
-    package var observation: LeaseObservation
-    package var machine: String?
-
-    package func write(to writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.field("mac", observation.mac)
-            writer.field("address", observation.address)
-            writer.field("hostname", observation.hostname)
-            writer.field("expires_at", observation.expiresAtMilliseconds.map { Timestamp(milliseconds: $0).description })
-            writer.field("vm", machine)
-        }
-    }
-}
-
-/// The virtual networks of all hosts.
+/// The virtual networks of all hosts: what is there, and what may be done to it.
 package final class NetworkService: Sendable {
-    private let hosts: HostService
+    let hosts: HostService
+    let desk: JobDesk
 
-    package init(hosts: HostService) { self.hosts = hosts }
+    init(hosts: HostService, desk: JobDesk) {
+        self.hosts = hosts
+        self.desk = desk
+    }
 
     package func list(host: String?) throws(ServiceError) -> [NetworkState] {
-        try hosts.chosen(host).flatMap { managed in
-            hosts.fleet.networks(managed.name).map { NetworkState(host: managed.name, observation: $0, isStale: managed.state.isStale) }
-        }.sorted { ($0.name, $0.host) < ($1.name, $1.host) }
+        try hosts.chosen(host).flatMap { managed in hosts.fleet.networks(managed.name).map { state($0, managed) } }
+            .sorted { ($0.name, $0.host) < ($1.name, $1.host) }
+    }
+
+    private func state(_ network: NetworkObservation, _ host: ManagedHost) -> NetworkState {
+        let holders = network.reservations.isEmpty ? [:] : NetworkUse(fleet: hosts.fleet, host: host.name).names()
+        return NetworkState(host: host.name, observation: network, holders: holders, isStale: host.state.isStale)
     }
 
     /// `network.not_found`, `network.ambiguous`.
@@ -62,15 +32,38 @@ package final class NetworkService: Sendable {
         let network = try get(name, host: host)
         let managed = try hosts.require(network.host)
         try managed.requireOnline()
+        let names = NetworkUse(fleet: hosts.fleet, host: network.host).names()
         do {
-            return try await managed.connection.leases(name).map { lease in
-                let machine = hosts.fleet.view.machines.first { machine in
-                    machine.host == network.host && machine.observation.hardware.nics.contains { $0.mac == lease.mac }
-                }
-                return LeaseState(observation: lease, machine: machine?.name)
-            }
+            return try await managed.connection.leases(name).map { LeaseState(observation: $0, machine: names[$0.mac.lowercased()]) }
         } catch {
             throw error.serviceError
         }
+    }
+
+    /// Whether `mac` may have an address on a network as it stands now, leases included. `network.not_found`.
+    package func addressPlan(_ name: String, on host: HostName) async throws(ServiceError) -> AddressPlan {
+        let managed = try hosts.require(host)
+        do {
+            return try await managed.addressPlan(name)
+        } catch {
+            throw error.serviceError
+        }
+    }
+}
+
+extension ManagedHost {
+    /// Asks the host for the network and its leases.
+    package func addressPlan(_ name: String) async throws(HypervisorError) -> AddressPlan {
+        try await refreshNetworks()
+        guard let network = fleet.networks(self.name).first(where: { $0.name == name }) else {
+            throw HypervisorError(.networkNotFound, "there is no network '\(name)' on host '\(self.name)'", function: "networks")
+        }
+        var leases: [LeaseObservation] = []
+        if network.isActive {
+            // A network without a DHCP server of libvirt's has none to tell.
+            do { leases = try await connection.leases(name) } catch { guard !error.isUncertain else { throw error } }
+        }
+        let names = NetworkUse(fleet: fleet, host: self.name).names()
+        return AddressPlan(network: network, leases: leases, now: Timestamp.now().milliseconds) { names[$0] }
     }
 }
