@@ -22,6 +22,8 @@ package final class Manager: Sendable {
     package struct Options: Sendable {
         package var defaultHost: HostName?
         package var defaults = MachineDefaults()
+        /// New directory pools may only be made below these.
+        package var storageRoots = ["/var/lib/libvirt"]
         package var limits = JobLimits()
         package var serviceLimits = ServiceLimits()
         package var retry = RetryPolicy()
@@ -61,7 +63,9 @@ package final class Manager: Sendable {
         self.hosts = hosts
         machines = MachineService(
             hosts: hosts, desk: desk, defaults: options.defaults, installation: installation, impatience: world.impatience)
-        storage = StorageService(hosts: hosts, desk: desk, store: volumes, inbox: inbox, defaults: options.defaults)
+        storage = StorageService(
+            hosts: hosts, desk: desk, store: volumes, inbox: inbox, defaults: options.defaults,
+            storageRoots: options.storageRoots)
         networks = NetworkService(hosts: hosts, desk: desk)
         jobs = JobService(engine: engine)
         let tried = AcceleratorStore(database)
@@ -75,6 +79,7 @@ package final class Manager: Sendable {
         [MachineCreateJob(world), MachineDeleteJob(world), MachineUpdateJob(world)]
             + MachineAction.allCases.map { MachinePowerJob($0, world) }
             + [VolumeCreateJob(world), VolumeDeleteJob(world), VolumeUploadJob(world, inbox: inbox)]
+            + [PoolCreateJob(world), PoolUpdateJob(world), PoolDeleteJob(world), PoolRefreshJob(world)]
             + [NetworkCreateJob(world), NetworkUpdateJob(world), NetworkDeleteJob(world)]
     }
 

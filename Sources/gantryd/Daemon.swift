@@ -68,6 +68,7 @@ final class Daemon: Sendable {
         options.defaultHost = HostName(configuration.defaults.host)
         options.defaults = MachineDefaults(pool: configuration.defaults.pool, network: configuration.defaults.network)
         for (name, value) in configuration.limits { _ = options.serviceLimits.set(name, to: value) }
+        options.storageRoots = configuration.storageRoots
         options.failPoint = failPoint.hook
         options.jobEnded = { DaemonMetrics.count($0, metrics) }
         return options

@@ -17,6 +17,8 @@ struct ResourceEncoder: Sendable {
         do throws(ServiceError) {
             switch (parts[1], parts.count) {
             case ("vms", 3): return object(try manager.machines.get(parts[2], host: host))
+            case ("networks", 3): return object(try manager.networks.get(parts[2], host: host))
+            case ("pools", 3): return object(try manager.storage.pool(parts[2], host: host))
             case ("pools", 5) where parts[3] == "volumes":
                 return object(try await manager.storage.volume(pool: parts[2], volume: parts[4], host: host))
             default: return nil

@@ -70,6 +70,8 @@ package final class JobService: Sendable {
             reservations = ["volume:\(target.host)/\(target.volume)"]
         } else if let creation = NetworkCreation(json: old.arguments), old.kind == "network.create" {
             reservations = [creation.reservation]
+        } else if let change = PoolChange(json: old.arguments), old.kind == "pool.create" {
+            reservations = [change.reservation]
         } else {
             reservations = []
         }

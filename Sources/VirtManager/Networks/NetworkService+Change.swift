@@ -14,7 +14,9 @@ extension NetworkService {
         let host = hosts.forMaking(reader.string("host", maxLength: 128), pointer: "/host", problems: problems)
         if problems.isEmpty || host?.state.reach == .online { try host?.requireOnline() }
         if let host { try await look(host) }
-        let beside = host.map { hosts.fleet.networks($0.name) } ?? []
+        let others = host.map { hosts.fleet.networks($0.name) } ?? []
+        // Of its own name it is a matter of the name.
+        let beside = others.filter { $0.name != name }
         let spec = try self.spec(reader, name: name ?? "", beside: beside)
         let autostart = reader.bool("autostart") ?? true
         let start = (reader.value("start") == nil ? reader.bool("active") : reader.bool("start")) ?? true
@@ -22,7 +24,7 @@ extension NetworkService {
         reader.finish()
         guard problems.isEmpty, let host, let spec else { throw ServiceError.invalid(problems.items) }
         try await host.requireFeature(.defineNetworks)
-        if beside.contains(where: { $0.name == spec.name }) { throw ServiceError(NetworkSteps.taken(spec.name, on: host.name)) }
+        if others.contains(where: { $0.name == spec.name }) { throw ServiceError(NetworkSteps.taken(spec.name, on: host.name)) }
         let creation = NetworkCreation(host: host.name, spec: spec, autostart: autostart, start: start)
         return try await enqueue("network.create", creation.json, spec.name, host.name, mutation)
     }

@@ -10,8 +10,13 @@ package final class StorageService: Sendable {
     let store: VolumeStore
     let inbox: UploadInbox
     let defaults: MachineDefaults
+    /// New directory pools are made only below these; canonical.
+    let storageRoots: [String]
 
-    init(hosts: HostService, desk: JobDesk, store: VolumeStore, inbox: UploadInbox, defaults: MachineDefaults) {
+    init(
+        hosts: HostService, desk: JobDesk, store: VolumeStore, inbox: UploadInbox, defaults: MachineDefaults, storageRoots: [String]
+    ) {
+        self.storageRoots = storageRoots.compactMap { $0 == "/" ? "/" : PoolPath.canonical($0) }
         self.hosts = hosts
         self.desk = desk
         self.store = store
@@ -77,7 +82,13 @@ package final class StorageService: Sendable {
         let reader = ObjectReader(body, problems: problems)
         reader.ignore("type", "host", "pool", "role", "path", "allocation_bytes", "used_by", "children", "protected", "sha256")
         let name = reader.objectName("name", required: true)
-        let format = reader.choice("format", ["qcow2", "raw"]) ?? "qcow2"
+        let formats = PoolType.formats(of: pool.observation.type)
+        guard let usual = formats.first else {
+            throw ServiceError(
+                "pool.read_only", .unsupported,
+                "pool '\(pool.name)' is of type '\(pool.observation.type)': its volumes are given from outside")
+        }
+        let format = reader.choice("format", formats) ?? usual
         let size = reader.byteCount("size", alias: "capacity_bytes", in: 1 << 20...MachineDraft.largestDisk)
         let backing = reader.volumeReference("backing", defaultPool: pool.name)
         reader.finish()
@@ -154,31 +165,5 @@ package final class StorageService: Sendable {
         }
         if mutation.dryRun { return .plan(DryRun(steps: ["delete"])) }
         return .job(try await enqueue("volume.delete", VolumeTarget(host: state.host, volume: state.reference), mutation))
-    }
-}
-
-/// Puts together what a host shows of a volume and what the inventory knows of its use.
-struct VolumeStateMaker {
-    let fleet: Fleet
-    let host: HostName
-
-    func state(_ observed: VolumeObservation, record: VolumeStore.Record?) -> VolumeState {
-        let seen = observed.stated(by: record)
-        let use = VolumeUse(fleet: fleet, host: host)
-        let users = use.users(of: seen.reference, path: seen.path)
-        return VolumeState(
-            host: host, observation: seen, role: role(seen, users), sha256: record.flatMap { $0.sha256.isEmpty ? nil : $0.sha256 },
-            backing: seen.backingPath.flatMap { fleet.volume(at: $0, on: host) }, usedBy: users.map(\.name),
-            children: use.children(ofPath: seen.path).map { $0.pool == seen.reference.pool ? $0.volume : $0.description })
-    }
-
-    private func role(_ seen: VolumeObservation, _ users: [MachineView]) -> String {
-        for user in users {
-            let hardware = user.observation.hardware
-            if hardware.boot?.kernelPath == seen.path || hardware.boot?.initrdPath == seen.path { return "kernel" }
-            if hardware.consoleLogPath == seen.path { return "console" }
-            if user.disks.contains(where: { $0.volume == seen.reference || $0.observation.path == seen.path }) { return "disk" }
-        }
-        return "image"
     }
 }

@@ -71,6 +71,13 @@ package struct VolumeStore: Sendable {
         }
     }
 
+    /// Forgets all volumes of a pool.
+    package func deleteAll(in pool: String, on host: HostName) async throws {
+        try await database.write { connection in
+            _ = try connection.execute("DELETE FROM volume WHERE host = ? AND pool = ?", [.text(host.text), .text(pool)])
+        }
+    }
+
     package func delete(_ volume: VolumeReference, on host: HostName) async throws {
         try await database.write { connection in
             _ = try connection.execute(

@@ -1,6 +1,6 @@
 package import Hypervisor
 
-/// Who uses a volume of one host, by the inventory: disks, kernels, consoles, and volumes that stand on it.
+/// Who uses the volumes of one host, by the inventory: machines, running or defined, and volumes that stand on others.
 package struct VolumeUse: Sendable {
     let fleet: Fleet
     let host: HostName
@@ -12,14 +12,11 @@ package struct VolumeUse: Sendable {
 
     private var machines: [MachineView] { fleet.view.machines.filter { $0.host == host } }
 
-    /// Every machine that has it as a disk, anywhere in a disk's chain, or as its kernel, initrd or console.
+    /// Every machine that names it, now or at its next boot: as a disk or medium, anywhere in a disk's chain, as kernel,
+    /// initrd, console or NVRAM.
     package func users(of volume: VolumeReference, path: String) -> [MachineView] {
         machines.filter { machine in
-            let hardware = machine.observation.hardware
-            return hardware.boot?.kernelPath == path || hardware.boot?.initrdPath == path || hardware.consoleLogPath == path
-                || machine.disks.contains { disk in
-                    disk.volume == volume || disk.observation.path == path || disk.observation.backingPaths.contains(path)
-                }
+            machine.observation.names(volume, path: path) || machine.disks.contains { $0.volume == volume }
         }
     }
 
@@ -27,6 +24,18 @@ package struct VolumeUse: Sendable {
     package func writers(of volume: VolumeReference, path: String) -> [MachineView] {
         machines.filter { machine in
             machine.disks.contains { !$0.observation.isReadOnly && ($0.volume == volume || $0.observation.path == path) }
+                || machine.observation.nextBoot?.disks.contains { !$0.isReadOnly && ($0.volume == volume || $0.path == path) } ?? false
+        }
+    }
+
+    /// Every machine that names something in the pool.
+    func users(ofPool pool: PoolObservation) -> [MachineView] {
+        machines.filter { machine in
+            machine.disks.contains { $0.volume?.pool == pool.name }
+                || machine.observation.everyHardware.contains { hardware in
+                    hardware.disks.contains { $0.volume?.pool == pool.name }
+                        || pool.path.map { root in hardware.filePaths.contains { PoolPath.isBelow($0, root) } } ?? false
+                }
         }
     }
 
@@ -40,7 +49,8 @@ package struct VolumeUse: Sendable {
     /// Machines whose definition could not be read: they may use anything, so nothing on their host is known to be free.
     var unreadable: [MachineView] { machines.filter(\.observation.isUnreadable) }
 
-    /// Names of running machines whose definition for the next boot names the file, asked of the host.
+    /// Names of running machines whose definition for the next boot names the file, asked of the host: there may be more in it
+    /// than the inventory knows of.
     func defined(_ volume: VolumeReference, path: String, on host: ManagedHost) async throws -> [String] {
         var names: [String] = []
         for other in machines {
@@ -66,5 +76,22 @@ package struct VolumeUse: Sendable {
             default: result.append(character)
             }
         }
+    }
+}
+
+extension MachineObservation {
+    /// As it runs, and as it will.
+    var everyHardware: [MachineHardware] { [hardware] + (nextBoot.map { [$0] } ?? []) }
+
+    func names(_ volume: VolumeReference, path: String) -> Bool {
+        everyHardware.contains { $0.filePaths.contains(path) || $0.disks.contains { $0.volume == volume } }
+    }
+}
+
+extension MachineHardware {
+    /// Every file that it names.
+    var filePaths: [String] {
+        disks.flatMap { ($0.path.map { [$0] } ?? []) + $0.backingPaths }
+            + [boot?.kernelPath, boot?.initrdPath, consoleLogPath, firmware.nvramPath].compactMap(\.self)
     }
 }

@@ -91,7 +91,9 @@ extension FakeWorldState {
             + networks.values.map { network in
                 let seen = network.next ?? network.observation
                 let kept = seen.reservations.sorted { $0.mac < $1.mac }.map { "\($0.mac)=\($0.address)" }.joined(separator: ",")
-                return "network \(seen.name) \(seen.mode) \(seen.cidr ?? "-") \(network.observation.isActive ? "active" : "inactive")"
+                let range = seen.dhcp.map { "\($0.start)-\($0.end)" } ?? "-"
+                return
+                    "network \(seen.name) \(seen.mode) \(seen.cidr ?? "-") dhcp \(range) \(network.observation.isActive ? "active" : "inactive")"
                     + " autostart \(seen.autostart) \(kept)"
             }.sorted()
     }

@@ -39,8 +39,10 @@ package final class FakeWorld: Sendable {
 
     // MARK: The world as it is set up
 
-    package func addPool(_ name: String, path: String, capacityBytes: Int64 = 100 << 30, isActive: Bool = true) {
-        withState { $0.pools[name] = FakePool(name: name, path: path, capacityBytes: capacityBytes, isActive: isActive) }
+    package func addPool(_ name: String, path: String, capacityBytes: Int64 = 100 << 30, isActive: Bool = true, type: String = "dir") {
+        withState {
+            $0.pools[name] = FakePool(name: name, path: path, capacityBytes: capacityBytes, isActive: isActive, type: type)
+        }
     }
 
     package func addNetwork(_ network: NetworkObservation) {

@@ -14,7 +14,7 @@ import Testing
                 hosts: life.manager.hosts, installation: ManagerBench.installation, volumes: life.manager.storage.store)
             let kinds = Set(Manager.kinds(world, life.manager.storage.inbox).map(\.name))
             #expect(kinds == Set(KindFixture.all.map(\.kind)))
-            #expect(kinds.count == 3 + MachineAction.allCases.count + 3)
+            #expect(kinds.count == 3 + MachineAction.allCases.count + 3 + 3 + 4)
         }
     }
 

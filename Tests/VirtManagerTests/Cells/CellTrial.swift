@@ -176,7 +176,8 @@ struct CellTrial: Sendable {
             if found != pictures[steps.count], !fixture.showsRepetition {
                 verdict.problems.append("after the same once more the world is \(found)")
             }
-        case .nothingToDo, .refused("vm.exists"), .refused("volume.exists"), .refused("vm.not_found"), .refused("vm.wrong_state"):
+        case .nothingToDo, .refused("vm.exists"), .refused("volume.exists"), .refused("vm.not_found"), .refused("vm.wrong_state"),
+            .refused("network.exists"), .refused("pool.exists"):
             if WorldPicture(world, replacing: [end.id.short: "JOB"]) != before { verdict.problems.append("\(second) changed the world") }
         case .refused(let code):
             verdict.problems.append("the same once more was refused: \(code)")

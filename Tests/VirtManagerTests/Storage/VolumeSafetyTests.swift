@@ -121,12 +121,22 @@ import Testing
         try await SampleWorld.machine(world, .running)
         try world.virshCreateVolume(VolumeSpec(reference: .sample(name), format: "qcow2", capacityBytes: 1 << 30))
         let disks = ["web1-vda.qcow2", "web1-vdb.qcow2", name].map(Self.path)
-        try world.virshDefine(FakeDefinition(id: .sample(1), name: "web1", hardware: Self.hardware(disks: disks)))
         try await ManagerBench.with([world]) { life in
-            #expect(try life.machine("web1").disks.count == 2, "the live definition is what is shown")
-            let end = try await life.end(try await Self.delete(life, name))
+            // Attached between the request and the act, and no event tells of it.
+            world.faults.hang(.refreshPool, call: 1)
+            let outcome = try await Self.delete(life, name)
+            await world.faults.hangingCall(.only(.refreshPool))
+            world.losesEvents = true
+            try world.virshDefine(FakeDefinition(id: .sample(1), name: "web1", hardware: Self.hardware(disks: disks)))
+            world.losesEvents = false
+            world.faults.release()
+            let end = try await life.end(outcome)
             #expect(end.state == .failed && end.failure?.code == "volume.in_use", "\(end.state)")
             #expect(end.failure?.detail.contains("web1") == true)
+            #expect(try life.machine("web1").disks.count == 2, "the live definition is what is shown")
+            // Once it is known, the request is refused.
+            let error = try await refusal { _ = try await Self.delete(life, name) }
+            #expect(error.code == "volume.in_use" && error.details["used_by"] == ["web1"])
             #expect(Self.isThere(life, name))
         }
     }

@@ -46,6 +46,7 @@ package struct NetworkDeleteJob: JobKind {
 
     package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
         guard let target = NetworkChange(json: arguments) else { throw unreadableArguments(name) }
-        return [NetworkSteps(world: world, host: target.host, name: target.name, uuid: target.uuid).delete()]
+        let steps = NetworkSteps(world: world, host: target.host, name: target.name, uuid: target.uuid)
+        return [steps.stopUnused(), steps.undefine()]
     }
 }

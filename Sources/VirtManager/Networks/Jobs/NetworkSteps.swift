@@ -167,20 +167,37 @@ struct NetworkSteps {
 
     // MARK: Deleting
 
-    /// Takes network and definition away, if the host shows nobody who uses it. Forward only.
-    func delete() -> JobStep {
+    /// Stops it if the host shows nobody who uses it, running or defined. Forward only.
+    func stopUnused() -> JobStep {
         step(
-            "delete", foreignIsGone: true, isSo: { $0 == nil },
+            "stop", foreignIsGone: true, isSo: { !($0?.isActive ?? false) },
             act: { host, found in
                 guard let found else { return }
-                try await host.refreshAll()
-                let use = NetworkUse(fleet: world.fleet, host: host.name)
-                let unreadable = use.unreadable.map { "\($0.name) (its definition cannot be read, so maybe)" }
-                let users = use.users(of: found).map(\.name) + unreadable
-                guard users.isEmpty else { throw Self.inUse(name, users) }
+                try await requireUnused(found, on: host)
+                try await host.connection.stopNetwork(name)
+            })
+    }
+
+    /// Takes the definition away, after another look. Forward only.
+    func undefine() -> JobStep {
+        step(
+            "undefine", foreignIsGone: true, isSo: { $0 == nil },
+            act: { host, found in
+                guard let found else { return }
+                try await requireUnused(found, on: host)
+                // Somebody may have started it again meanwhile.
                 if found.isActive { try await host.connection.stopNetwork(name) }
                 if found.isPersistent { try await host.connection.undefineNetwork(name) }
             })
+    }
+
+    /// Asks the host: the inventory may be behind.
+    private func requireUnused(_ network: NetworkObservation, on host: ManagedHost) async throws {
+        try await host.refreshAll()
+        let use = NetworkUse(fleet: world.fleet, host: host.name)
+        let unreadable = use.unreadable.map { "\($0.name) (its definition cannot be read, so maybe)" }
+        let users = use.users(of: network).map(\.name) + unreadable
+        guard users.isEmpty else { throw Self.inUse(name, users) }
     }
 
     // MARK: Refusals

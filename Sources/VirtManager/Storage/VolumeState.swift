@@ -1,38 +1,11 @@
 package import Hypervisor
 package import JSON
-internal import Platform
-
-/// A pool as the API shows it.
-package struct PoolState: Sendable, Equatable, JSONWritable {
-    package var host: HostName
-    package var observation: PoolObservation
-    package var isStale: Bool
-
-    package var name: String { observation.name }
-
-    package func write(to writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.field("type", "pool")
-            writer.field("name", observation.name)
-            writer.field("host", host.text)
-            writer.field("pool_type", observation.type)
-            writer.field("state", observation.isActive ? "active" : "inactive")
-            writer.field("path", observation.path)
-            writer.field("autostart", observation.autostart)
-            writer.field("capacity_bytes", observation.capacityBytes)
-            writer.field("allocation_bytes", observation.allocationBytes)
-            writer.field("available_bytes", observation.availableBytes)
-            writer.field("stale", isStale)
-        }
-    }
-}
 
 /// A volume as the API shows it.
 package struct VolumeState: Sendable, Equatable, JSONWritable {
     package var host: HostName
     package var observation: VolumeObservation
-    /// `disk image kernel console`.
-    package var role: String
+    package var role: VolumeRole
     /// What is known from its upload; nil for volumes that came otherwise.
     package var sha256: String?
     package var backing: VolumeReference?
@@ -50,7 +23,7 @@ package struct VolumeState: Sendable, Equatable, JSONWritable {
             writer.field("pool", reference.pool)
             writer.field("host", host.text)
             writer.field("name", reference.volume)
-            writer.field("role", role)
+            writer.field("role", role.rawValue)
             writer.field("path", observation.path)
             writer.field("format", observation.format)
             writer.field("capacity_bytes", observation.capacityBytes)
