@@ -176,7 +176,9 @@ import Testing
             #expect(
                 networks == [
                     NetworkObservation(
-                        name: "default", mode: "nat", bridge: "virbr7", cidr: "192.168.122.1/24", isActive: true, autostart: false)
+                        name: "default", uuid: "11111111-0000-4000-8000-0000000000aa", mode: "nat", bridge: "virbr7",
+                        cidr: "192.168.122.1/24",
+                        dhcp: DHCPRange(start: "192.168.122.128", end: "192.168.122.253"), isActive: true, autostart: false)
                 ])
             let unknown = await failure { _ = try await host.leases("none") }
             #expect(unknown?.code == .networkNotFound || unknown?.code == .unsupported)

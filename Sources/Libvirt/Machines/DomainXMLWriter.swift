@@ -91,8 +91,10 @@ struct DomainXMLWriter {
             "vcpu", ["id": String(index), "enabled": isEnabled ? "yes" : "no", "hotpluggable": index == 0 ? "no" : "yes"])
     }
 
-    private func machineType(_ spec: MachineSpec) -> String? {
-        if let type = spec.machineType { return type }
+    private func machineType(_ spec: MachineSpec) -> String? { spec.machineType ?? defaultMachineType }
+
+    /// nil leaves it to the driver.
+    var defaultMachineType: String? {
         guard isQEMU else { return nil }
         return isPC ? "q35" : architecture == "aarch64" ? "virt" : nil
     }

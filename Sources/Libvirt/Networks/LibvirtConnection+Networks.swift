@@ -11,11 +11,12 @@ extension LibvirtConnection {
             return try networks.compactMap { network in
                 do {
                     let isActive = try network.status("virNetworkIsActive") { virNetworkIsActive($0) } == 1
+                    let isPersistent = try network.status("virNetworkIsPersistent") { virNetworkIsPersistent($0) } == 1
                     var autostart: Int32 = 0
                     // A transient network has none.
                     _ = try? network.status("virNetworkGetAutostart") { virNetworkGetAutostart($0, &autostart) }
                     let xml = try network.text("virNetworkGetXMLDesc") { virNetworkGetXMLDesc($0, 0) }
-                    return try NetworkXML.network(xml, isActive: isActive, autostart: autostart == 1)
+                    return try NetworkXML.network(xml, isActive: isActive, isPersistent: isPersistent, autostart: autostart == 1)
                 } catch let error as LibvirtError where HypervisorError(error).code == .networkNotFound {
                     return nil
                 }

@@ -10,11 +10,12 @@ extension LibvirtConnection {
             return try pools.compactMap { pool in
                 try Self.unless(.poolNotFound) {
                     let isActive = try pool.status("virStoragePoolIsActive") { virStoragePoolIsActive($0) } == 1
+                    let isPersistent = try pool.status("virStoragePoolIsPersistent") { virStoragePoolIsPersistent($0) } == 1
                     var autostart: Int32 = 0
                     // A transient pool has none.
                     _ = try? pool.status("virStoragePoolGetAutostart") { virStoragePoolGetAutostart($0, &autostart) }
                     let xml = try pool.text("virStoragePoolGetXMLDesc") { virStoragePoolGetXMLDesc($0, 0) }
-                    return try StorageXML.pool(xml, isActive: isActive, autostart: autostart == 1)
+                    return try StorageXML.pool(xml, isActive: isActive, isPersistent: isPersistent, autostart: autostart == 1)
                 }
             }
         }
@@ -57,6 +58,23 @@ extension LibvirtConnection {
     package func deleteVolume(_ reference: VolumeReference) async throws(HypervisorError) {
         try await change("virStorageVolDelete") { connection in
             try connection.volume(reference).status("virStorageVolDelete") { virStorageVolDelete($0, 0) }
+        }
+    }
+
+    /// Not in the control lane: formats whose tables grow along are resized by a program of their own.
+    package func resizeVolume(_ reference: VolumeReference, toBytes: Int64) async throws(HypervisorError) {
+        guard let bytes = UInt64(exactly: toBytes) else {
+            throw HypervisorError(.invalidArgument, "a negative size", function: "virStorageVolResize")
+        }
+        try await change("virStorageVolResize", in: long) { connection in
+            let volume = try connection.volume(reference)
+            var info = virStorageVolInfo()
+            try volume.status("virStorageVolGetInfo") { virStorageVolGetInfo($0, &info) }
+            guard bytes >= info.capacity else {
+                throw HypervisorError(
+                    .invalidArgument, "the volume has \(info.capacity) bytes, and can only grow", function: "virStorageVolResize")
+            }
+            try volume.status("virStorageVolResize") { virStorageVolResize($0, bytes, 0) }
         }
     }
 

@@ -2,16 +2,40 @@ internal import Hypervisor
 
 /// Reads pools and volumes; what is absent gets its default.
 enum StorageXML {
-    static func pool(_ xml: String, isActive: Bool, autostart: Bool) throws -> PoolObservation {
+    static func pool(_ xml: String, isActive: Bool, isPersistent: Bool, autostart: Bool) throws -> PoolObservation {
         try XMLDocument.read(xml) { pool in
-            let source = pool.child("source")
-            return PoolObservation(
-                name: pool.child("name")?.text ?? "", type: pool.attribute("type") ?? "", isActive: isActive, autostart: autostart,
-                path: pool.child("target")?.child("path")?.text ?? source?.child("device")?.attribute("path"),
+            PoolObservation(
+                name: pool.child("name")?.text ?? "", uuid: pool.child("uuid")?.text.trimmed.lowercased(),
+                type: pool.attribute("type") ?? "", isActive: isActive, isPersistent: isPersistent, autostart: autostart,
+                path: path(pool),
                 capacityBytes: ByteUnits.read(pool.child("capacity"), assumed: "bytes") ?? 0,
                 allocationBytes: ByteUnits.read(pool.child("allocation"), assumed: "bytes") ?? 0,
                 availableBytes: ByteUnits.read(pool.child("available"), assumed: "bytes") ?? 0)
         }
+    }
+
+    /// Where there is no place in the host's file system (`rbd`, `gluster`, `sheepdog`), what the pool's source is called:
+    /// the paths of its volumes begin so.
+    private static func path(_ pool: XMLElement) -> String? {
+        let source = pool.child("source")
+        let candidates = [
+            pool.child("target")?.child("path")?.text, source?.child("device")?.attribute("path"), source?.child("name")?.text,
+        ]
+        return candidates.lazy.compactMap { $0 }.first { !$0.isEmpty }
+    }
+
+    /// The type of a pool.
+    static func poolType(_ xml: String) throws -> String? { try XMLDocument.read(xml) { $0.attribute("type") } }
+
+    /// A directory as a pool. `invalidArgument` if some text cannot be written in XML.
+    static func write(_ spec: PoolSpec) throws(HypervisorError) -> String {
+        var writer = XMLWriter()
+        writer.element("pool", ["type": "dir"]) { writer in
+            writer.element("name", text: spec.name)
+            writer.element("uuid", text: spec.uuid)
+            writer.element("target") { $0.element("path", text: spec.path) }
+        }
+        return try writer.finished()
     }
 
     static func volume(_ xml: String, pool: String) throws -> VolumeObservation {
