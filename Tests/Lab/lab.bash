@@ -1,6 +1,7 @@
 # Shared by the lab's scripts (sourced): where the lab lives and how its parts are named.
 #
 # LAB_STATE   directory of everything the lab keeps (default ${TMPDIR:-/tmp}/gantry-lab); keep it short (socket paths)
+# LAB_CACHE   what is slow to make and the same for every lab: images, packages (default ${TMPDIR:-/tmp}/gantry-lab-cache)
 # LAB_PREFIX  begins the names of bridge, network namespaces and cgroups (default: made from LAB_STATE)
 # LAB_SUBNET  first three numbers of the hosts' addresses (default: the first free of 10.77.0 to 10.77.254)
 #
@@ -9,6 +10,7 @@
 export PATH=$PATH:/usr/sbin:/sbin
 LAB_SCRIPTS=$(cd "$(dirname "${BASH_SOURCE[0]}")" && pwd)
 LAB_STATE=${LAB_STATE:-${TMPDIR:-/tmp}/gantry-lab}
+LAB_CACHE=${LAB_CACHE:-${TMPDIR:-/tmp}/gantry-lab-cache}
 
 die() { echo "$(basename "$0"): $*" >&2; exit 1; }
 
