@@ -27,8 +27,8 @@ package final class LibvirtConnection: HostConnection {
     let agentTurns = AgentTurns()
     let devices = Lane(name: "lv-dev", threads: 4)
     let bulk = Lane(name: "lv-bulk", threads: 1)
-    /// One call at a time: each looks before it writes.
-    let reservations = Lane(name: "lv-reserve", threads: 1)
+    /// For the definitions of networks, one call at a time: each looks before it writes.
+    let networkEdits = Lane(name: "lv-net", threads: 1)
     let abort = Lane(name: "lv-abort", threads: 1)
     /// For the beat alone: slow calls in the other lanes must not make a host look dead.
     let beat = Lane(name: "lv-beat", threads: 1)
@@ -52,7 +52,7 @@ package final class LibvirtConnection: HostConnection {
 
     private func shut() {
         connections.close()
-        for lane in [control, long, streams, agent, slowAgents, devices, bulk, reservations, abort, beat] { lane.close() }
+        for lane in [control, long, streams, agent, slowAgents, devices, bulk, networkEdits, abort, beat] { lane.close() }
         queue.finish()
     }
 

@@ -5,16 +5,14 @@ package import Hypervisor
 extension LibvirtConnection {
     package func defineNetwork(_ spec: NetworkSpec) async throws(HypervisorError) {
         // Refused before the host is asked.
-        _ = try NetworkXML.write(spec)
-        try await change("virNetworkDefineXML") { connection in
-            var spec = spec
-            var mac: String?
-            if spec.mode != .bridge, let known = try Self.known(spec, connection) {
-                let bridge = try NetworkXML.bridge(known.definition())
-                spec.bridge = spec.bridge ?? bridge.name
-                mac = bridge.mac
+        let fresh = try NetworkXML.write(spec)
+        try await change("virNetworkDefineXML", in: networkEdits) { connection in
+            var xml = fresh
+            if let known = try Self.known(spec, connection) {
+                let definition = try known.definition()
+                // Of another name libvirt refuses it.
+                if try NetworkXML.name(definition) == spec.name { xml = try NetworkEditor.apply(spec, to: definition) }
             }
-            let xml = try NetworkXML.write(spec, mac: mac)
             _ = NetworkHandle(owning: try connection.value("virNetworkDefineXML") { virNetworkDefineXML($0, xml) })
         }
     }

@@ -16,7 +16,7 @@ extension LibvirtConnection {
         _ name: String, _ decide: @escaping @Sendable ([DHCPReservation], ReservationUpdate.Place) throws -> ReservationUpdate?
     ) async throws(HypervisorError) {
         // In turns: two at once would each see the network without the other's address.
-        try await change("virNetworkUpdate", in: reservations) { connection in
+        try await change("virNetworkUpdate", in: networkEdits) { connection in
             let network = try connection.network(name)
             let updates = try Self.places(of: network).compactMap { place in try decide(Self.known(network, place), place) }
             var done: [ReservationUpdate] = []

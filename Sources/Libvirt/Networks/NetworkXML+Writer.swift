@@ -2,9 +2,7 @@ internal import Hypervisor
 
 extension NetworkXML {
     /// A network of ours. `invalidArgument` if some text cannot be written in XML, or the address is none.
-    ///
-    /// - Parameter mac: of the bridge; libvirt chooses one where it is nil, another for each definition.
-    static func write(_ spec: NetworkSpec, mac: String? = nil) throws(HypervisorError) -> String {
+    static func write(_ spec: NetworkSpec) throws(HypervisorError) -> String {
         let address = try spec.cidr.map { (text) throws(HypervisorError) in try self.address(text) }
         var writer = XMLWriter()
         writer.element("network") { writer in
@@ -20,7 +18,6 @@ extension NetworkXML {
                 return
             }
             writer.element("bridge", ["name": spec.bridge, "stp": "on", "delay": "0"])
-            if let mac { writer.element("mac", ["address": mac]) }
             guard let address else { return }
             let isIPv6 = address.host.contains(":")
             writer.element("ip", ["family": isIPv6 ? "ipv6" : nil, "address": address.host, "prefix": address.prefix]) { writer in
@@ -41,11 +38,11 @@ extension NetworkXML {
         return try writer.finished()
     }
 
-    private static func write(_ reservation: DHCPReservation, to writer: inout XMLWriter) {
+    static func write(_ reservation: DHCPReservation, to writer: inout XMLWriter) {
         writer.element("host", ["mac": reservation.mac, "name": reservation.hostname, "ip": reservation.address])
     }
 
-    private static func address(_ cidr: String) throws(HypervisorError) -> (host: String, prefix: String) {
+    static func address(_ cidr: String) throws(HypervisorError) -> (host: String, prefix: String) {
         let parts = cidr.split(separator: "/", omittingEmptySubsequences: false)
         guard parts.count == 2, !parts[0].isEmpty, let prefix = Int(parts[1]), (0...128).contains(prefix) else {
             throw HypervisorError(.invalidArgument, "'\(cidr)' is no address with prefix", function: "virNetworkDefineXML")

@@ -7,17 +7,15 @@ enum NetworkXML {
             NetworkObservation(
                 name: network.child("name")?.text ?? "", uuid: network.child("uuid")?.text.trimmed.lowercased(),
                 mode: mode(network.child("forward")), bridge: network.child("bridge")?.attribute("name"),
-                cidr: cidr(network.children("ip")), dhcp: range(network), reservations: reservations(network), isActive: isActive,
+                cidr: mainAddress(network.children("ip")) { $0.attribute("family") }.flatMap(cidr), dhcp: range(network),
+                reservations: reservations(network), isActive: isActive,
                 isPersistent: isPersistent, autostart: autostart)
         }
     }
 
     static func reservations(_ xml: String) throws -> [DHCPReservation] { try XMLDocument.read(xml) { reservations($0) } }
 
-    /// What is not ours to choose when a network is defined anew: the bridge it has, and the bridge's own hardware address.
-    static func bridge(_ xml: String) throws -> (name: String?, mac: String?) {
-        try XMLDocument.read(xml) { ($0.child("bridge")?.attribute("name"), $0.child("mac")?.attribute("address")) }
-    }
+    static func name(_ xml: String) throws -> String? { try XMLDocument.read(xml) { $0.child("name")?.text } }
 
     /// The first range: libvirt takes several.
     private static func range(_ network: XMLElement) -> DHCPRange? {
@@ -46,18 +44,21 @@ enum NetworkXML {
     }
 
     /// Without `<forward>` nothing leaves the network; with an empty one it is NAT.
-    private static func mode(_ forward: XMLElement?) -> String {
+    static func mode(_ forward: XMLElement?) -> String {
         guard let forward else { return "isolated" }
         return forward.attribute("mode") ?? "nat"
     }
 
     /// The first IPv4 address, else the first of any family.
-    private static func cidr(_ elements: [XMLElement]) -> String? {
-        let chosen = elements.first { ($0.attribute("family") ?? "ipv4") == "ipv4" } ?? elements.first
-        guard let chosen, let address = chosen.attribute("address") else { return nil }
-        if let prefix = chosen.attribute("prefix") { return "\(address)/\(prefix)" }
-        if let mask = chosen.attribute("netmask"), let prefix = prefixLength(mask) { return "\(address)/\(prefix)" }
-        return address
+    static func mainAddress<Element>(_ addresses: [Element], family: (Element) -> String?) -> Element? {
+        addresses.first { (family($0) ?? "ipv4") == "ipv4" } ?? addresses.first
+    }
+
+    static func cidr(_ address: XMLElement) -> String? {
+        guard let host = address.attribute("address") else { return nil }
+        if let prefix = address.attribute("prefix") { return "\(host)/\(prefix)" }
+        if let mask = address.attribute("netmask"), let prefix = prefixLength(mask) { return "\(host)/\(prefix)" }
+        return host
     }
 
     /// 24 for `255.255.255.0`; nil for what is no mask.
