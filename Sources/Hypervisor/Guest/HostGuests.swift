@@ -5,11 +5,12 @@ package protocol HostGuests {
     /// Returns when the agent has answered; `agentUnavailable` if it did not in about three seconds.
     func pingAgent(_ id: MachineID) async throws(HypervisorError)
     /// Starts a program in the guest, its output captured by the agent, and answers its process id (`guest-exec`).
-    /// The agent dies of too much captured output: the caller bounds it.
+    /// The agent dies of too much captured output (10 MiB), and more than 2.9 MiB is lost: the caller bounds it.
+    /// `invalidArgument` for a program that is not there, and for more than 128 KiB of input.
     func startProcess(_ id: MachineID, _ program: GuestProgram) async throws(HypervisorError) -> Int64
     /// What became of a program (`guest-exec-status`). Asked once after its end, the agent forgets it.
     func process(_ id: MachineID, pid: Int64) async throws(HypervisorError) -> GuestProcess
-    /// Sets the guest's clock (virDomainSetTime).
+    /// Sets the guest's clock (virDomainSetTime). `unsupported` in a Linux guest without `hwclock`.
     func setTime(_ id: MachineID, atMilliseconds: Int64) async throws(HypervisorError)
     /// A picture of the first screen. `unsupported` where the machine has none.
     func screenshot(_ id: MachineID) async throws(HypervisorError) -> Screenshot

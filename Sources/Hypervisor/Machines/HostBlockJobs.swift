@@ -3,16 +3,19 @@ package protocol HostBlockJobs {
     /// Tells the guest of an active machine that its disk has grown, and grows the file (virDomainBlockResize).
     func resizeDisk(_ id: MachineID, target: String, toBytes: Int64) async throws(HypervisorError)
     /// Begins to copy a disk of an active machine into a volume made beforehand, and to keep the copy in step
-    /// (virDomainBlockCopy). Ends only by `pivotBlockCopy` or `abortBlockJob`. `bytesPerSecond` nil: as fast as it goes.
+    /// (virDomainBlockCopy). A destination with layers of its own gets the active layer alone, one without them the whole
+    /// disk. Ends by `pivotBlockCopy` or `abortBlockJob`, or by itself when it fails: then the machine goes on as it was.
+    /// `bytesPerSecond` nil: as fast as it goes. `busy` while another job works on the disk.
     func startBlockCopy(
         _ id: MachineID, target: String, to destination: DiskSpec.Source, bytesPerSecond: Int64?
     ) async throws(HypervisorError)
-    /// What runs on a disk; nil when nothing does.
+    /// What runs on a disk; nil when nothing does. So a copy that failed, in a full pool say, is nil without having been
+    /// pivoted to: no more is told of it.
     func blockJob(_ id: MachineID, target: String) async throws(HypervisorError) -> BlockJobObservation?
     /// Has the machine go on with the copy: from then on live machine and definition name the destination.
     /// `busy` while the copy is not in step yet.
     func pivotBlockCopy(_ id: MachineID, target: String) async throws(HypervisorError)
-    /// Ends the job; the disk stays as it was, the destination half-written.
+    /// Ends the job; the disk stays as it was, the destination half-written. `invalidState` if there is none.
     func abortBlockJob(_ id: MachineID, target: String) async throws(HypervisorError)
     /// Starts a transient machine that never runs, so that block jobs can work on the disks of a stopped one.
     /// Its name begins with `helperMachinePrefix`; `destroy` ends it.
