@@ -14,6 +14,11 @@ import Testing
                         _ = try await host.machines()
                         _ = try await host.pools()
                         _ = try await host.networks()
+                        _ = try await host.statistics()
+                        _ = try await host.screenshot(PrivateWorld.running)
+                        _ = try await host.capabilities()
+                        try await host.reserve(DHCPReservation(mac: "52:54:00:00:00:01", address: "192.168.122.9"), on: "default")
+                        try await host.release(mac: "52:54:00:00:00:01", on: "default")
                         _ = await failure { try await host.undefine(Specs.id) }
                     }
                 }
