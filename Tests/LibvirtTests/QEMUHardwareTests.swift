@@ -114,7 +114,8 @@ extension OnQEMU.QEMUHardwareTests {
         spec.disks.append(DiskSpec(target: "sda", device: .cdrom, bus: .sata, source: nil))
         try await host.change("virNetworkCreateXML") { connection in
             guard (try? connection.network(lan)) == nil else { return }
-            let xml = "<network><name>\(lan)</name></network>"
+            // Its cards stand in the running machine as plain ones on a bridge.
+            let xml = "<network><name>\(lan)</name><forward mode='bridge'/><bridge name='virbr0'/></network>"
             _ = NetworkHandle(owning: try connection.value("virNetworkCreateXML") { virNetworkCreateXML($0, xml) })
         }
         return spec
@@ -218,8 +219,13 @@ extension OnQEMU.QEMUHardwareTests {
         let move = MachineEdit.setNIC(mac: mac, network: lan, isLinkUp: nil)
         try await host.editLive(spec.id, move)
         #expect(try await card()?.network == lan)
+        try await host.editLive(spec.id, .setNIC(mac: mac, network: nil, isLinkUp: false))
+        #expect(try await card()?.isLinkUp == false)
+        #expect(try await card()?.network == lan)
+        try await host.editLive(spec.id, .setNIC(mac: mac, network: nil, isLinkUp: true))
         #expect(try await host.machine(spec.id)?.nextBoot?.nics.last?.network == "default")
         try await host.edit(spec.id, [move])
+        try await expectNothingPending(spec.id, on: host)
         let nowhere = await failure { try await host.editLive(spec.id, .setNIC(mac: mac, network: "nowhere", isLinkUp: nil)) }
         #expect(nowhere?.code == .networkNotFound)
         try await host.editLive(spec.id, .removeNIC(mac: mac))

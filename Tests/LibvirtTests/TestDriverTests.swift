@@ -113,6 +113,35 @@ import Testing
         }
     }
 
+    @Test func editsDefinitionsInPlace() async throws {
+        try await PrivateWorld.with { host in
+            for id in [PrivateWorld.stopped, PrivateWorld.running] {
+                let nic = NICSpec(mac: "52:54:00:00:00:01", network: "default", model: "virtio", isLinkUp: false)
+                let disk = DiskSpec(target: "vdx", source: .init(path: "/store/x", format: "raw"), serial: "x")
+                try await host.edit(id, [.addDisk(disk), .addNIC(nic), .setVCPUsMax(7), .setVCPUs(6)])
+                let machine = try #require(try await host.machine(id))
+                let hardware = machine.nextBoot ?? machine.hardware
+                #expect(hardware.disks.last?.serial == "x")
+                #expect(hardware.nics.last?.isLinkUp == false)
+                #expect((hardware.vcpus, hardware.vcpusMax) == (6, 7))
+                #expect((machine.nextBoot == nil) == (id == PrivateWorld.stopped))
+                #expect(await failure { try await host.edit(id, [.addNIC(nic)]) }?.code == .invalidArgument)
+            }
+            #expect(await failure { try await host.edit(Specs.id, [.setVCPUs(1)]) }?.code == .machineNotFound)
+            #expect(await failure { try await host.editLive(Specs.id, .setVCPUs(1)) }?.code == .machineNotFound)
+            #expect(await failure { try await host.editLive(PrivateWorld.stopped, .setVCPUs(1)) }?.code == .invalidState)
+            let live = MachineEdit.addDisk(DiskSpec(target: "vdy", source: .init(path: "/store/y", format: "raw")))
+            #expect(await failure { try await host.editLive(PrivateWorld.running, live) }?.code == .unsupported)
+            try await host.editLive(PrivateWorld.running, .setVCPUs(3))
+            try await host.editLive(PrivateWorld.running, .setMemory(1 << 30))
+            let runner = try #require(try await host.machine(PrivateWorld.running))
+            #expect((runner.hardware.vcpus, runner.hardware.memoryBytes) == (3, 1 << 30))
+            try await host.rename(PrivateWorld.stopped, to: "renamed")
+            #expect(try await host.machine(PrivateWorld.stopped)?.name == "renamed")
+            #expect(await failure { try await host.rename(PrivateWorld.running, to: "x") }?.code == .invalidState)
+        }
+    }
+
     @Test func startMarkLivesAsLongAsTheRun() async throws {
         try await PrivateWorld.with { host in
             let id = PrivateWorld.running
