@@ -1,6 +1,6 @@
 package import Hypervisor
 package import JobQueue
-internal import Platform
+package import Platform
 package import SQLite
 package import Telemetry
 
@@ -13,11 +13,13 @@ package final class Manager: Sendable {
     package let storage: StorageService
     package let networks: NetworkService
     package let jobs: JobService
+    package let events: EventLog
     package let engine: JobEngine
     private let monitors: [HostMonitor]
+    private let expiry: ExpiryKeeper
 
     /// What the database must hold.
-    package static let schema = JobSchema.upgrades + VolumeStore.upgrades + AcceleratorStore.upgrades
+    package static let schema = JobSchema.upgrades + VolumeStore.upgrades + AcceleratorStore.upgrades + EventStore.upgrades
 
     package struct Options: Sendable {
         package var defaultHost: HostName?
@@ -28,6 +30,9 @@ package final class Manager: Sendable {
         package var serviceLimits = ServiceLimits()
         package var retry = RetryPolicy()
         package var clock: any Clock<Duration> = ContinuousClock()
+        /// The wall clock, for ends of lifetimes and times of events.
+        package var now: @Sendable () -> Timestamp = { .now() }
+        package var events = EventLimits()
         package var failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)?
         /// Told of each job that has ended, for figures; must not block.
         package var jobEnded: @Sendable (Job) -> Void = { _ in }
@@ -49,9 +54,13 @@ package final class Manager: Sendable {
         engine = JobEngine(
             store: JobStore(database), kinds: kinds, log: log.named("jobs"), limits: options.limits, retry: options.retry,
             clock: options.clock,
-            failPoint: options.failPoint, jobEnded: options.jobEnded)
+            failPoint: options.failPoint, now: options.now, jobEnded: options.jobEnded)
+        let events = EventLog(
+            EventStore(database), fleet: fleet, log: log.named("events"), limits: options.events, clock: options.clock, now: options.now)
+        self.events = events
         engine.board.observe { [fleet] job in
             fleet.follow(job)
+            events.follow(job)
             // However it ended, also before it began: nobody reads the rest.
             if job.state.endsWaits {
                 inbox.remove(job.id)
@@ -68,6 +77,9 @@ package final class Manager: Sendable {
             storageRoots: options.storageRoots)
         networks = NetworkService(hosts: hosts, desk: desk)
         jobs = JobService(engine: engine)
+        world.children.use(machines, engine)
+        expiry = ExpiryKeeper(
+            machines: machines, engine: engine, events: events, log: log.named("expiry"), clock: options.clock, now: options.now)
         let tried = AcceleratorStore(database)
         monitors = managed.map {
             HostMonitor(host: $0, installation: installation, tried: tried, log: log.named("hosts"), clock: options.clock)
@@ -76,8 +88,8 @@ package final class Manager: Sendable {
 
     /// Every kind of job there is: one list, from which the crash cells are made too.
     static func kinds(_ world: JobWorld, _ inbox: UploadInbox) -> [any JobKind] {
-        [MachineCreateJob(world), MachineDeleteJob(world), MachineUpdateJob(world)]
-            + MachineAction.allCases.map { MachinePowerJob($0, world) }
+        [MachineCreateJob(world), MachineDeleteJob(world), MachineUpdateJob(world), MachineAdoptJob(world)]
+            + MachineAction.allCases.map { MachinePowerJob($0, world) } + BulkAction.allCases.map { BulkJob($0, world) }
             + [VolumeCreateJob(world), VolumeDeleteJob(world), VolumeUploadJob(world, inbox: inbox)]
             + [PoolCreateJob(world), PoolUpdateJob(world), PoolDeleteJob(world), PoolRefreshJob(world)]
             + [NetworkCreateJob(world), NetworkUpdateJob(world), NetworkDeleteJob(world)]
@@ -90,6 +102,11 @@ package final class Manager: Sendable {
     package func run() async throws {
         try await withThrowingTaskGroup(of: Void.self) { group in
             for monitor in monitors { group.addTask { await monitor.run() } }
+            group.addTask { [events] in await events.run() }
+            group.addTask { [expiry] in
+                var keeper = expiry
+                await keeper.run()
+            }
             group.addTask { [engine] in try await engine.run() }
             defer { group.cancelAll() }
             // The queue ends by a drain; monitors only by being cancelled.
@@ -103,6 +120,7 @@ package final class Manager: Sendable {
     package func drain(limit: Duration = .seconds(20)) async {
         await engine.drain(limit: limit)
         jobs.endWaits()
+        events.endFollowing()
     }
 
     /// Closes the hosts. Guests are never touched by this.

@@ -69,6 +69,7 @@ final class Daemon: Sendable {
         options.defaults = MachineDefaults(pool: configuration.defaults.pool, network: configuration.defaults.network)
         for (name, value) in configuration.limits { _ = options.serviceLimits.set(name, to: value) }
         options.storageRoots = configuration.storageRoots
+        options.events = EventLimits(options.serviceLimits)
         options.failPoint = failPoint.hook
         options.jobEnded = { DaemonMetrics.count($0, metrics) }
         return options

@@ -4,6 +4,7 @@ import JSON
 import Platform
 import TestSupport
 import Testing
+import VirtManager
 
 @testable import RESTAPI
 
@@ -100,6 +101,7 @@ import Testing
             ("VM", MachineHandlers.shape.fields), ("Host", HostHandlers.shape.fields), ("Pool", PoolHandlers.shape.fields),
             ("Volume", VolumeHandlers.shape.fields), ("Network", NetworkHandlers.shape.fields),
             ("Lease", NetworkHandlers.leaseShape.fields), ("Address", MachineHandlers.addressShape.fields), ("Job", JobHandlers.fields),
+            ("Event", Event.fields), ("Capabilities", HostCapabilityState.fields),
         ]
         for (schema, fields) in lists {
             let required = APIDocument.shared.json["components"]?["schemas"]?[schema]?["required"]?.arrayValue?.compactMap(\.stringValue)

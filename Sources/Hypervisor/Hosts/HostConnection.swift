@@ -25,6 +25,9 @@ package protocol HostConnection: AnyObject, Sendable, HostDevices, HostBlockJobs
     func machine(_ id: MachineID) async throws(HypervisorError) -> MachineObservation?
     /// The definition as the driver has it, without secrets.
     func machineXML(_ id: MachineID, inactive: Bool) async throws(HypervisorError) -> String
+    /// What in the definition reaches beyond the guest and is none of our making: passed-through devices, arguments for the
+    /// hypervisor, files and devices of the host. In words, one for each.
+    func lint(_ id: MachineID) async throws(HypervisorError) -> [String]
     /// Makes or replaces the definition with that id.
     func define(_ spec: MachineSpec) async throws(HypervisorError)
     /// Takes the definition away, with what the driver keeps beside it (managed save, snapshot and checkpoint metadata, NVRAM).

@@ -16,7 +16,8 @@ extension JobAttempt {
         }
         job.result = try await result()
         guard signal.refuseCancels() else { throw JobFailure.cancelled }
-        try await end(.succeeded, nil)
+        let failure = kind.failure(of: job.result)
+        try await end(failure == nil ? .succeeded : .failed, failure, keepsResult: true)
     }
 
     private func intend(_ ord: Int) async throws {

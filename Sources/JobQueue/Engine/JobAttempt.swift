@@ -232,10 +232,10 @@ final class JobAttempt {
         publish()
     }
 
-    func end(_ state: JobState, _ failure: JobFailure?) async throws {
+    func end(_ state: JobState, _ failure: JobFailure?, keepsResult: Bool = false) async throws {
         job.state = state
         job.failure = failure
-        if state != .succeeded { job.result = nil }
+        if state != .succeeded, !keepsResult { job.result = nil }
         job.endedAt = state.isTerminal ? engine.now() : nil
         job.isCancelable = false
         job.blockedBy = []
@@ -270,7 +270,8 @@ final class JobAttempt {
         let reports = StepReports(job: job, engine: engine)
         return StepContext(
             job: job.id, epoch: job.epoch, attempt: job.attempt, arguments: job.arguments, requestor: job.requestor, observed: observed,
-            report: { reports.take($0) }, cancelRequested: { [signal] in signal.isCancelRequested })
+            report: { reports.take($0) }, cancelRequested: { [signal] in signal.isCancelRequested },
+            cancelsRefused: { [signal] in signal.refuseCancels() })
     }
 
     func pass(_ point: FailPoint, _ step: JobStep) async throws {

@@ -99,6 +99,8 @@ package final class JobBoard: Sendable {
         for index in job.steps.indices where job.steps[index].phase == .intended && shown.steps.indices.contains(index) {
             job.steps[index].bytesDone = job.steps[index].bytesDone ?? shown.steps[index].bytesDone
             job.steps[index].bytesTotal = job.steps[index].bytesTotal ?? shown.steps[index].bytesTotal
+            job.steps[index].itemsDone = job.steps[index].itemsDone ?? shown.steps[index].itemsDone
+            job.steps[index].itemsTotal = job.steps[index].itemsTotal ?? shown.steps[index].itemsTotal
         }
         return job
     }

@@ -21,7 +21,8 @@ final class StepReports: Sendable {
 
     func take(_ report: StepReport) {
         switch report {
-        case .progress(let done, let total): show(done, total)
+        case .progress(let done, let total): show(done, total, \.bytesDone, \.bytesTotal)
+        case .items(let done, let total): show(done, total, \.itemsDone, \.itemsTotal)
         case .log(let message): write(JobLogLine(at: engine.now(), message: message))
         }
     }
@@ -48,7 +49,9 @@ final class StepReports: Sendable {
     }
 
     /// At most ten times a second: a fast upload must not keep the board busy.
-    private func show(_ done: Int64, _ total: Int64?) {
+    private func show(
+        _ done: Int64, _ total: Int64?, _ doneField: WritableKeyPath<StepState, Int64?>, _ totalField: WritableKeyPath<StepState, Int64?>
+    ) {
         guard let step else { return }
         let now = ContinuousClock.now
         let isDue = lastShown.withLock { last in
@@ -59,8 +62,8 @@ final class StepReports: Sendable {
         guard isDue else { return }
         engine.board.update(job) { shown in
             guard shown.steps.indices.contains(step), shown.steps[step].phase == .intended else { return }
-            shown.steps[step].bytesDone = done
-            shown.steps[step].bytesTotal = total
+            shown.steps[step][keyPath: doneField] = done
+            shown.steps[step][keyPath: totalField] = total
         }
     }
 }

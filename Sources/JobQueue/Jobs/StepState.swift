@@ -18,6 +18,9 @@ package struct StepState: Sendable, Equatable {
     package var observed: JSONValue?
     package var bytesDone: Int64?
     package var bytesTotal: Int64?
+    /// Of a step that does many things of a kind.
+    package var itemsDone: Int64?
+    package var itemsTotal: Int64?
 
     package init(name: String) { self.name = name }
 
@@ -27,8 +30,8 @@ package struct StepState: Sendable, Equatable {
         case .done: return 100
         case .pending, .undone: return 0
         case .intended:
-            guard let bytesDone, let bytesTotal, bytesTotal > 0 else { return 0 }
-            return Int(min(100, max(0, Double(bytesDone) / Double(bytesTotal) * 100)))
+            guard let done = bytesDone ?? itemsDone, let total = bytesTotal ?? itemsTotal, total > 0 else { return 0 }
+            return Int(min(100, max(0, Double(done) / Double(total) * 100)))
         }
     }
 }

@@ -11,10 +11,13 @@ package protocol JobKind: Sendable {
     func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep]
     /// What the job answers once its steps are done.
     func result(_ context: StepContext) async throws -> JSONValue?
+    /// Why a job that has done all its steps failed all the same, by its result, which stays; nil if it succeeded.
+    func failure(of result: JSONValue?) -> JobFailure?
 }
 
 extension JobKind {
     package var isUndoable: Bool { true }
     package var takesOver: Bool { false }
     package func result(_ context: StepContext) async throws -> JSONValue? { nil }
+    package func failure(of result: JSONValue?) -> JobFailure? { nil }
 }

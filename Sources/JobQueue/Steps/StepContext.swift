@@ -11,6 +11,7 @@ package struct StepContext: Sendable {
     package let observed: [String: JSONValue]
     let report: @Sendable (StepReport) -> Void
     let cancelRequested: @Sendable () -> Bool
+    let cancelsRefused: @Sendable () -> Bool
 
     /// Adds a line to the job's log.
     package func log(_ message: String) { report(.log(message)) }
@@ -18,12 +19,20 @@ package struct StepContext: Sendable {
     /// Says how far the step is, in bytes.
     package func progress(done: Int64, total: Int64?) { report(.progress(done: done, total: total)) }
 
+    /// Says how far the step is, in things of a kind.
+    package func progress(items done: Int, of total: Int) { report(.items(done: Int64(done), total: Int64(total))) }
+
     /// Whether someone asked to cancel the job. Steps that wait look at it.
     package var isCancelRequested: Bool { cancelRequested() }
+
+    /// For a step that may be cancelled until it has brought about what it is for: from here on a cancel comes too late.
+    /// Answers false if one was accepted before.
+    package func refuseCancels() -> Bool { cancelsRefused() }
 }
 
 /// What a running step tells the engine.
 enum StepReport: Sendable {
     case log(String)
     case progress(done: Int64, total: Int64?)
+    case items(done: Int64, total: Int64)
 }

@@ -24,6 +24,12 @@ struct HostHandlers: Sendable {
                 try query.finish()
                 return ResourceAnswer.make(encoder.object(try hosts.get(exchange.name("host"))), fields)
             },
+            .get("/v1/hosts/{host}/capabilities", [.value("fields")]) { exchange, query in
+                let fields = query.words("fields", allowed: HostCapabilityState.fields)
+                try query.finish()
+                let found = try await hosts.capabilities(exchange.name("host"))
+                return ResourceAnswer.tagged(exchange, encoder.object(found), fields)
+            },
         ]
     }
 }

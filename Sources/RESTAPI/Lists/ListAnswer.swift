@@ -8,9 +8,11 @@ enum ListAnswer {
         return make(exchange, items, next: next?.text)
     }
 
-    /// - Parameter next: the cursor of the next page.
-    static func make(_ exchange: Exchange, _ items: [EncodedObject], next: String?) -> HTTPResponse {
-        let link = next.map { target(exchange, after: $0) }
+    /// - Parameters:
+    ///   - next: the cursor of the next page.
+    ///   - cursor: the parameter that takes it.
+    static func make(_ exchange: Exchange, _ items: [EncodedObject], next: String?, cursor: String = "after") -> HTTPResponse {
+        let link = next.map { target(exchange, cursor, $0) }
         guard exchange.wantsLines else { return Answer.bytes(body(items, next: link), Answer.json) }
         var fields: HTTPFields = [:]
         if let link { fields.append("Link", "<\(link)>; rel=\"next\"") }
@@ -41,9 +43,9 @@ enum ListAnswer {
         return bytes
     }
 
-    /// The same request from `after` on.
-    private static func target(_ exchange: Exchange, after: String) -> String {
-        let kept = (exchange.request.query ?? "").split(separator: "&").filter { !$0.hasPrefix("after=") }.map(String.init)
-        return "\(exchange.request.path)?\((kept + ["after=\(after)"]).joined(separator: "&"))"
+    /// The same request from there on.
+    private static func target(_ exchange: Exchange, _ cursor: String, _ value: String) -> String {
+        let kept = (exchange.request.query ?? "").split(separator: "&").filter { !$0.hasPrefix("\(cursor)=") }.map(String.init)
+        return "\(exchange.request.path)?\((kept + ["\(cursor)=\(value)"]).joined(separator: "&"))"
     }
 }

@@ -33,6 +33,7 @@ struct MachineHandlers: Sendable {
             .get("/v1/vms/{vm}/addresses", [Self.host] + Self.addressShape.parameters) { exchange, query in
                 try await addresses(exchange, query)
             },
+            .change(.post, "/v1/vms/{vm}/adopt", [Self.host], body: .optional) { change in try await adopt(change) },
         ] + MachineAction.allCases.map(actionRoute)
     }
 
@@ -112,6 +113,13 @@ struct MachineHandlers: Sendable {
         let outcome = try await machines.delete(
             change.exchange.name("vm"), host: host, disks: disks, missingOK: missingOK, change.mutation)
         return ChangeResult(outcome) { encoder.object($0) }
+    }
+
+    private func adopt(_ change: Change) async throws -> ChangeResult {
+        let host = change.query.text("host")
+        try change.query.finish()
+        let machine = try matching(change, host: host)
+        return ChangeResult(try await machines.adopt(machine, body: change.body, change.mutation)) { encoder.object($0) }
     }
 
     private func actionRoute(_ action: MachineAction) -> Route {

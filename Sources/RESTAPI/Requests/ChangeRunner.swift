@@ -80,6 +80,7 @@ struct ChangeRunner: Sendable {
         case .succeeded: break
         }
         let header: HTTPFields = ["Job": job.id.text]
+        if job.kind.hasPrefix("vms."), let result = job.result { return Answer.object(result, fields: header) }
         if job.kind.hasSuffix(".delete") { return Answer.empty(204, fields: header) }
         guard let path = job.resources.first, let object = try await encoder.object(at: path, host: job.host) else {
             // It is gone again, or nothing that has a path: the job tells what was done.

@@ -17,10 +17,13 @@ struct Exchange: Sendable {
     var isHead: Bool { request.method == .head }
 
     /// Whether lines of JSON are wanted instead of one list.
-    var wantsLines: Bool {
+    var wantsLines: Bool { accepts("application/x-ndjson") }
+
+    /// Whether the client names this type as one that it takes.
+    func accepts(_ type: String) -> Bool {
         guard let accept = request.headers["accept"] else { return false }
         return accept.split(separator: ",").contains { part in
-            part.split(separator: ";").first?.drop(while: { $0 == " " }).lowercased() == "application/x-ndjson"
+            part.split(separator: ";").first?.filter { $0 != " " }.lowercased() == type
         }
     }
 }

@@ -8,10 +8,12 @@ enum RouteTable {
         return ServiceHandlers(manager: manager, version: version, metrics: metrics).routes
             + HostHandlers(hosts: manager.hosts, encoder: encoder).routes
             + MachineHandlers(machines: manager.machines, encoder: encoder).routes
+            + BulkHandlers(machines: manager.machines, encoder: encoder).routes
             + PoolHandlers(storage: manager.storage, encoder: encoder).routes
             + VolumeHandlers(storage: manager.storage, encoder: encoder).routes
             + ContentHandlers(storage: manager.storage, changes: changes).routes
             + NetworkHandlers(networks: manager.networks, encoder: encoder).routes
+            + EventHandlers(events: manager.events, encoder: encoder).routes
             + JobHandlers(jobs: manager.jobs, machines: manager.machines, encoder: encoder, changes: changes).routes
     }
 }

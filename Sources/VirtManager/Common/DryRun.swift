@@ -24,6 +24,8 @@ package struct DryRun: Sendable, Equatable, JSONWritable {
     package var steps: [String]
     /// Bytes that would be written now (thin volumes count as nothing).
     package var bytes: Int64
+    /// The machines that are meant, where a request chooses them by a selector.
+    package var machines: [JSONValue]?
 
     package var isPossible: Bool { blockers.isEmpty }
 
@@ -52,6 +54,7 @@ package struct DryRun: Sendable, Equatable, JSONWritable {
                 writer.object { writer in
                     writer.field("steps", steps)
                     writer.field("bytes", bytes)
+                    if let machines { writer.field("vms", machines) }
                 }
             }
         }

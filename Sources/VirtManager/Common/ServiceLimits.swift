@@ -6,6 +6,12 @@ package struct ServiceLimits: Sendable, Equatable {
     package var execs = 32
     /// Between two samples of what the machines of a host use.
     package var statsIntervalMilliseconds = 10_000
+    /// Clients that follow the timeline.
+    package var eventFollowers = 64
+    /// Events that are kept; the oldest go first.
+    package var eventsKept = 100_000
+    /// How long an event is kept.
+    package var eventsAgeMilliseconds = 30 * 86_400_000
 
     package init() {}
 
@@ -23,6 +29,9 @@ package struct ServiceLimits: Sendable, Equatable {
         Key(name: "console_followers", range: 1...4096, path: \.consoleFollowers),
         Key(name: "execs", range: 1...1024, path: \.execs),
         Key(name: "stats_interval_milliseconds", range: 1000...3_600_000, path: \.statsIntervalMilliseconds),
+        Key(name: "event_followers", range: 1...4096, path: \.eventFollowers),
+        Key(name: "events_kept", range: 100...100_000_000, path: \.eventsKept),
+        Key(name: "events_age_milliseconds", range: 60_000...315_360_000_000, path: \.eventsAgeMilliseconds),
     ]
 
     /// The limit called `name` in the configuration; nil if there is none.

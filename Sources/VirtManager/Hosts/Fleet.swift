@@ -16,6 +16,8 @@ package final class Fleet: Sendable {
     }
     private let state = Mutex(State())
     private let installation: String
+    /// What is taken in, on its way to the timeline.
+    let changes = FleetChanges()
 
     package init(installation: String, hosts: [HostSettings]) {
         self.installation = installation
@@ -64,8 +66,10 @@ package final class Fleet: Sendable {
         state.withLock { state in
             guard var stock = state.stocks[host] else { return }
             let wasStale = stock.state.isStale
+            let was = (stock.state.reach, stock.state.isSettled)
             change(&stock.state)
             state.stocks[host] = stock
+            if (stock.state.reach, stock.state.isSettled) != was { changes.note(.reach(host, stock.state.reach, stock.state.reason)) }
             if stock.state.isStale != wasStale { Self.rebuild(&state, host, Set(stock.machines.keys), installation) }
         }
     }
@@ -73,6 +77,7 @@ package final class Fleet: Sendable {
     func take(_ id: MachineID, _ observation: MachineObservation?, on host: HostName, ticket: UInt64) {
         state.withLock { state in
             guard state.stocks[host]?.take(id, observation, ticket: ticket) == true else { return }
+            changes.noteMachine(host, id, state.stocks[host]?.machines[id])
             Self.rebuild(&state, host, [id], installation)
         }
     }
@@ -80,7 +85,11 @@ package final class Fleet: Sendable {
     func take(all machines: [MachineObservation], on host: HostName, ticket: UInt64) {
         state.withLock { state in
             guard let changed = state.stocks[host]?.take(all: machines, ticket: ticket) else { return }
-            state.stocks[host]?.state.wasListed = true
+            for id in changed.sorted() { changes.noteMachine(host, id, state.stocks[host]?.machines[id]) }
+            if let stock = state.stocks[host], !stock.state.wasListed {
+                changes.note(.listed(host, Set(stock.machines.keys)))
+                state.stocks[host]?.state.wasListed = true
+            }
             Self.rebuild(&state, host, changed, installation)
         }
     }
@@ -90,6 +99,7 @@ package final class Fleet: Sendable {
             guard var stock = state.stocks[host] else { return }
             let moved = stock.pools.map(\.path) != pools.map(\.path)
             stock.pools = pools
+            changes.notePools(host, pools)
             for name in stock.volumes.keys where !pools.contains(where: { $0.name == name && $0.isActive }) { stock.volumes[name] = nil }
             state.stocks[host] = stock
             if moved { Self.rebuild(&state, host, Set(stock.machines.keys), installation) }
@@ -101,12 +111,28 @@ package final class Fleet: Sendable {
         state.withLock { state in
             guard let old = state.stocks[host]?.networks else { return }
             state.stocks[host]?.networks = networks
+            changes.noteNetworks(host, networks)
             let before = Set(old.flatMap(\.reservations).map { [$0.mac, $0.address] })
             let changed = Set(
                 before.symmetricDifference(networks.flatMap(\.reservations).map { [$0.mac, $0.address] }).compactMap(\.first))
             guard !changed.isEmpty, let machines = state.stocks[host]?.machines.values else { return }
             let touched = machines.filter { $0.hardware.nics.contains { changed.contains($0.mac) } }.map(\.id)
             Self.rebuild(&state, host, Set(touched), installation)
+        }
+    }
+
+    /// Everything as it is now, for a timeline that could not keep up. Nothing comes in between.
+    func wholeChange() -> [FleetChanges.Change] {
+        state.withLock { state in
+            _ = changes.take()
+            return state.order.compactMap { state.stocks[$0] }.flatMap { stock -> [FleetChanges.Change] in
+                let host = stock.state.name
+                guard stock.state.wasListed else { return [.reach(host, stock.state.reach, stock.state.reason)] }
+                let ids = stock.machines.keys.sorted()
+                return [.pools(host, stock.pools, jobs: [:]), .networks(host, stock.networks, jobs: [:])]
+                    + ids.map { .machine(host, $0, stock.machines[$0], job: changes.job(on: MachineView.path($0))) }
+                    + [.listed(host, Set(ids)), .reach(host, stock.state.reach, stock.state.reason)]
+            }
         }
     }
 

@@ -66,6 +66,8 @@ extension Job: JSONWritable {
             writer.field("percent", step.percent)
             if let done = step.bytesDone { writer.field("bytes_done", done) }
             if let total = step.bytesTotal { writer.field("bytes_total", total) }
+            if let done = step.itemsDone { writer.field("items_done", done) }
+            if let total = step.itemsTotal { writer.field("items_total", total) }
         }
     }
 }

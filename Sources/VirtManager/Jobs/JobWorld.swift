@@ -12,6 +12,8 @@ package struct JobWorld: Sendable {
     package let volumes: VolumeStore
     /// Who is to be off without further grace.
     package let impatience: Impatience
+    /// For jobs that consist of others.
+    package let children = ChildJobs()
     let fleet: Fleet
     let clock: any Clock<Duration>
 

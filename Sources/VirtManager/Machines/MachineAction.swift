@@ -2,7 +2,7 @@ package import Hypervisor
 
 /// What can be done to the power of a machine: the last part of `POST /v1/vms/{vm}/…`.
 package enum MachineAction: String, Sendable, CaseIterable {
-    case start, shutdown, stop, reboot, reset, pause, resume
+    case start, shutdown, stop, reboot, reset, pause, resume, save
 
     /// The kind of its job.
     package var jobKind: String { "vm.\(rawValue)" }
@@ -16,6 +16,7 @@ package enum MachineAction: String, Sendable, CaseIterable {
         case .reset: state == .running || state == .paused
         case .pause: state == .running
         case .resume: state == .paused
+        case .save: state == .running || state == .paused
         }
     }
 
@@ -26,6 +27,7 @@ package enum MachineAction: String, Sendable, CaseIterable {
         case .shutdown, .stop: state == .stopped || state == .saved
         case .pause: state == .paused
         case .resume: state == .running
+        case .save: state == .saved
         case .reboot, .reset: false
         }
     }

@@ -8,7 +8,7 @@ package enum FakeMethod: String, Sendable, CaseIterable {
     case openUpload, uploadWrite, uploadFinish, uploadAbort
     case openDownload, downloadRead, downloadAbort
     case networks, leases
-    case edit, editLive, rename, save, discardSaved, capabilities
+    case edit, editLive, rename, save, discardSaved, capabilities, lint
     case resizeDisk, resizeVolume, startBlockCopy, blockJob, pivotBlockCopy, abortBlockJob, startHelper
     case startProcess, process, setTime, screenshot, statistics
     case definePool, startPool, stopPool, undefinePool, setPoolAutostart
@@ -25,7 +25,7 @@ package enum FakeMethod: String, Sendable, CaseIterable {
             .setPoolAutostart, .defineNetwork, .startNetwork, .stopNetwork, .undefineNetwork, .setNetworkAutostart, .reserve, .release:
             true
         case .connect, .ping, .close, .machines, .machine, .machineXML, .addresses, .pingAgent, .pools, .volumes, .volume, .fileSize,
-            .openDownload, .downloadRead, .downloadAbort, .networks, .leases, .capabilities, .blockJob, .process, .screenshot,
+            .openDownload, .downloadRead, .downloadAbort, .networks, .leases, .capabilities, .lint, .blockJob, .process, .screenshot,
             .statistics:
             false
         }

@@ -35,6 +35,8 @@ struct FakeWorldState: Sendable {
     /// Raised by the change in hand, delivered at its end.
     var raised: [HostEvent] = []
     var losesEvents = false
+    /// What a look at definitions finds in them.
+    var lint: [MachineID: [String]] = [:]
 
     mutating func takeNumber() -> Int {
         defer { nextNumber += 1 }

@@ -14,7 +14,6 @@ import Testing
                 hosts: life.manager.hosts, installation: ManagerBench.installation, volumes: life.manager.storage.store)
             let kinds = Set(Manager.kinds(world, life.manager.storage.inbox).map(\.name))
             #expect(kinds == Set(KindFixture.all.map(\.kind)))
-            #expect(kinds.count == 3 + MachineAction.allCases.count + 3 + 3 + 4)
         }
     }
 
@@ -36,7 +35,7 @@ import Testing
 
     /// Death, a broken connection, an error and silence inside every call that changes something.
     @Test(.timeLimit(.minutes(10))) func everyCallMayGoWrong() async throws {
-        let counts = try await Self.inParallel(KindFixture.all, width: 4) { fixture in
+        let counts = try await Self.inParallel(KindFixture.all.filter { !$0.isBulk }, width: 4) { fixture in
             let trial = try await CallTrial(fixture)
             for cell in trial.cells {
                 let problems = try await trial.run(cell)

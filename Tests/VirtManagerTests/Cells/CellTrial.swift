@@ -20,7 +20,7 @@ struct CellTrial: Sendable {
         let (bench, world) = try await prepared(fixture)
         let seen = Mutex([WorldPicture(world)])
         let life = try await bench.start { site, job in
-            guard site.point == .afterOutcome else { return }
+            guard site.point == .afterOutcome, site.kind == fixture.kind else { return }
             let picture = WorldPicture(world, replacing: [job.short: "JOB"])
             seen.withLock { $0.append(picture) }
         }
@@ -119,7 +119,7 @@ struct CellTrial: Sendable {
     /// A step that only looks or waits has its effect as soon as what it looks for is so.
     private func isThereAllTheSame(_ site: FailPointSite) -> Bool {
         let isPure = steps.first { $0.name == site.step }?.stepClass == .pure
-        return site.point == .afterAct || site.point == .afterIntent && isPure
+        return site.point == .afterAct || site.point == .afterIntent && (isPure && !fixture.isBulk || fixture.idleSteps.contains(site.step))
     }
 
     /// How many steps' effects must be there in the end.
@@ -141,7 +141,9 @@ struct CellTrial: Sendable {
         let json = try JSONReader.parse(shown)
         if json["done"] != true || json["state"]?.stringValue != end.state.rawValue { verdict.problems.append("shown as \(json.text)") }
         if json["error"]?.isNull != (end.state == .succeeded) { verdict.problems.append("error is \(json["error"]?.text ?? "-")") }
-        if let id = json["result"]?["vms"]?[0]?["id"]?.stringValue, !world.inventory().machines.contains(where: { $0.id.text == id }) {
+        if !fixture.kind.hasSuffix(".delete"), let id = json["result"]?["vms"]?[0]?["id"]?.stringValue,
+            !world.inventory().machines.contains(where: { $0.id.text == id })
+        {
             verdict.problems.append("the result names a machine that is not there")
         }
         do {

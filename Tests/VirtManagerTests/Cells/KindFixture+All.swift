@@ -42,7 +42,7 @@ enum SampleWorld {
 
 extension KindFixture {
     /// One fixture at least for every kind there is.
-    static var all: [KindFixture] { creations + wholeMachines + machines + powers + storage + networks + pools }
+    static var all: [KindFixture] { creations + wholeMachines + machines + powers + life + storage + networks + pools }
 
     // MARK: Machines
 
@@ -77,10 +77,13 @@ extension KindFixture {
         ]
     }
 
-    private static func power(_ action: MachineAction, from state: RunState, _ body: JSONValue? = nil) -> KindFixture {
-        KindFixture(action.jobKind, prepare: { try await SampleWorld.machine($0, state) }) { life in
+    static func power(_ action: MachineAction, from state: RunState, _ body: JSONValue? = nil) -> KindFixture {
+        var fixture = KindFixture(action.jobKind, prepare: { try await SampleWorld.machine($0, state) }) { life in
             try await life.manager.machines.act(action, on: life.machine("web1"), body: body, .sample)
         }
+        // Its definition is as it shall be.
+        fixture.idleSteps = ["prepare"]
+        return fixture
     }
 
     private static var powers: [KindFixture] {

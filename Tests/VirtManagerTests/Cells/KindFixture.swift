@@ -18,8 +18,12 @@ struct KindFixture: Sendable {
     let again: @Sendable (Life) async throws -> Second
     /// Steps whose effect is still there when all was undone.
     var leftAfterUndo: @Sendable (FailPointSite) -> Int = { _ in 0 }
+    /// Steps that find their effect there already: an error in their place does no harm.
+    var idleSteps: Set<String> = []
     /// Whether doing it twice shows: a guest that boots once more writes on its console once more.
-    var showsRepetition: Bool { kind == "vm.reboot" || kind == "vm.reset" }
+    var showsRepetition: Bool { kind.hasSuffix(".reboot") || kind.hasSuffix(".reset") }
+    /// A job that only waits itself, and has others do the work. Those have cells of their own.
+    var isBulk: Bool { kind.hasPrefix("vms.") }
     /// How it ends after a death at a place.
     var stateAfterDeath: @Sendable (FailPointSite) -> JobState = { _ in .succeeded }
 

@@ -17,9 +17,13 @@ final class ManagerBench: Sendable {
     let worlds: [FakeWorld]
     let folder: ScratchFolder
     let clock: any Clock<Duration>
+    /// The wall clock of all lives.
+    let wall = TestWallClock()
+    let events: EventLimits
 
     /// The first world is host `h1`, the next `h2`, and so on.
-    init(_ worlds: [FakeWorld] = [.standard()], clock: any Clock<Duration> = TestClock()) throws {
+    init(_ worlds: [FakeWorld] = [.standard()], clock: any Clock<Duration> = TestClock(), events: EventLimits = EventLimits()) throws {
+        self.events = events
         self.worlds = worlds
         self.clock = clock
         folder = try ScratchFolder()
@@ -43,6 +47,8 @@ final class ManagerBench: Sendable {
             hosts = bench.worlds.map { FakeHost($0) }
             var options = Manager.Options()
             options.clock = bench.clock
+            options.now = { [wall = bench.wall] in wall.now }
+            options.events = bench.events
             options.retry = RetryPolicy(base: .milliseconds(1), cap: .milliseconds(1))
             options.limits = limits
             options.failPoint = failPoint

@@ -17,12 +17,15 @@ package struct MachineDeletion: Sendable, Equatable {
         package var mac: String
         package var network: String
     }
+    /// The end of its life that this deletion is for, milliseconds since 1970 UTC: if that was moved meanwhile, nothing is done.
+    package var expiredAt: Int64?
 
     package var json: JSONValue {
         [
             "host": .string(host.text), "id": .string(id.text), "name": .string(name), "volumes": .array(volumes.map(\.json)),
             "console": console?.json ?? .null,
             "cards": .array(cards.map { ["mac": .string($0.mac), "network": .string($0.network)] }),
+            "expired_at_ms": expiredAt.map(JSONValue.integer) ?? .null,
         ]
     }
 
@@ -49,6 +52,7 @@ package struct MachineDeletion: Sendable, Equatable {
                 guard let mac = card["mac"]?.stringValue, let network = card["network"]?.stringValue else { return nil }
                 return Card(mac: mac, network: network)
             })
+        expiredAt = object["expired_at_ms"]?.integerValue
     }
 }
 
@@ -79,7 +83,11 @@ package struct MachineDeleteJob: JobKind {
             "check", .pure,
             probe: { [world] _ in
                 try await world.probe(deletion.host) { host in
-                    guard try await host.refresh(deletion.id) != nil, !deletion.volumes.isEmpty else { return .done }
+                    guard let seen = try await host.refresh(deletion.id) else { return .done }
+                    if let end = deletion.expiredAt, seen.metadata?.expiresAtMilliseconds.map({ $0 > end }) ?? true {
+                        throw JobFailure("vm.not_expired", category: "state", detail: "its end was moved before it could be deleted")
+                    }
+                    guard !deletion.volumes.isEmpty else { return .done }
                     let active = Set(world.fleet.pools(deletion.host).filter(\.isActive).map(\.name))
                     try await host.refreshVolumes(of: Set(deletion.volumes.map(\.pool)).intersection(active))
                     try await VolumeSteps(world: world, host: deletion.host).requireUnused(deletion.volumes, of: deletion.id)

@@ -10,6 +10,8 @@ package struct MachineTarget: Sendable, Equatable {
     package var requestedAtMilliseconds: Int64
     package var graceMilliseconds: Int64 = 30_000
     package var thenStop = true
+    /// Whether a start goes on from saved memory; else that is forgotten.
+    package var restore = true
     package var waitFor: [String] = []
     package var waitTimeoutMilliseconds: Int64 = 120_000
 
@@ -23,6 +25,7 @@ package struct MachineTarget: Sendable, Equatable {
         [
             "host": .string(host.text), "id": .string(id.text), "requested_at_ms": .integer(requestedAtMilliseconds),
             "grace_ms": .integer(graceMilliseconds), "then_stop": .bool(thenStop),
+            "restore": .bool(restore),
             "wait_for": .array(waitFor.map(JSONValue.string)), "wait_timeout_ms": .integer(waitTimeoutMilliseconds),
         ]
     }
@@ -34,12 +37,13 @@ package struct MachineTarget: Sendable, Equatable {
         self.init(host: HostName(host), id: id, requestedAtMilliseconds: object["requested_at_ms"]?.integerValue ?? 0)
         graceMilliseconds = object["grace_ms"]?.integerValue ?? graceMilliseconds
         thenStop = object["then_stop"]?.boolValue ?? thenStop
+        restore = object["restore"]?.boolValue ?? restore
         waitFor = object["wait_for"]?.arrayValue?.compactMap(\.stringValue) ?? []
         waitTimeoutMilliseconds = object["wait_timeout_ms"]?.integerValue ?? waitTimeoutMilliseconds
     }
 }
 
-/// `vm.start vm.shutdown vm.stop vm.reboot vm.reset vm.pause vm.resume`: each brings the machine into a state.
+/// `vm.start vm.shutdown vm.stop vm.reboot vm.reset vm.pause vm.resume vm.save`: each brings the machine into a state.
 ///
 /// A reboot is a shutdown and a start, so that what waits for the next boot takes effect and the end is seen, not hoped for.
 package struct MachinePowerJob: JobKind {
@@ -61,13 +65,16 @@ package struct MachinePowerJob: JobKind {
         let gates = GateSteps(world: world, host: target.host, machine: target.id, timeout: .milliseconds(target.waitTimeoutMilliseconds))
         let shutdown = power.shutdown(grace: .milliseconds(target.graceMilliseconds), thenStop: target.thenStop)
         switch action {
-        case .start: return [power.start(undoable: false)] + target.waitFor.map(gates.step)
+        case .start:
+            return [power.prepare(restore: target.restore), power.start(undoable: false), power.settle()] + target.waitFor.map(gates.step)
         case .shutdown: return [shutdown]
         case .stop: return [power.stop()]
-        case .reboot: return [shutdown, power.start(undoable: false)] + target.waitFor.map(gates.step)
+        case .reboot:
+            return [shutdown, power.prepare(restore: false), power.start(undoable: false), power.settle()] + target.waitFor.map(gates.step)
         case .reset: return [power.reset(since: target.requestedAtMilliseconds)] + target.waitFor.map(gates.step)
         case .pause: return [power.pause()]
-        case .resume: return [power.resume()]
+        case .resume: return [power.resume(), power.settle()]
+        case .save: return [power.save()]
         }
     }
 

@@ -1,7 +1,6 @@
 internal import Hypervisor
 internal import JSON
 internal import JobQueue
-internal import Platform
 internal import Synchronization
 
 /// The steps on a machine's power that several job kinds share. Each brings about a state and may be repeated.
@@ -10,12 +9,12 @@ struct PowerSteps {
     let host: HostName
     let machine: MachineID
 
-    private func gone() -> JobFailure {
+    func gone() -> JobFailure {
         JobFailure("vm.not_found", category: "not_found", detail: "the machine \(machine) is not on host '\(host)' any more")
     }
 
     /// A step whose effect is that the machine is in one of `states`.
-    private func bring(
+    func bring(
         _ name: String, to reached: @escaping @Sendable (RunState) -> Bool, isPointOfNoReturn: Bool = false, goneIsDone: Bool = false,
         act: @escaping @Sendable (ManagedHost, StepContext) async throws -> Void,
         undo: (@Sendable (StepContext) async throws -> Void)? = nil
@@ -34,36 +33,17 @@ struct PowerSteps {
             act: { [world, host] context in try await act(try world.host(host), context) }, undo: undo)
     }
 
-    func start(undoable: Bool) -> JobStep {
-        let undo: @Sendable (StepContext) async throws -> Void = { [world, host, machine] _ in
-            let host = try world.host(host)
-            if try await host.connection.machine(machine)?.state.isActive == true { try await host.connection.destroy(machine) }
-        }
-        return bring(
-            "start", to: { $0.isActive }, isPointOfNoReturn: !undoable,
-            act: { [machine] host, context in
-                try await host.connection.start(machine)
-                await Self.markStarted(host, machine, context)
-            }, undo: undoable ? undo : nil)
-    }
-
-    /// The mark only adds to what is shown: a driver without it still starts guests.
-    private static func markStarted(
-        _ host: ManagedHost, _ machine: MachineID, _ context: StepContext, notBefore: Int64 = 0
-    ) async {
-        do {
-            try await host.connection.markStarted(machine, atMilliseconds: max(notBefore, Timestamp.now().milliseconds))
-        } catch {
-            context.log("the time of the start could not be kept: \(error.message)")
-        }
-    }
-
     func stop(_ name: String = "stop") -> JobStep {
         bring(name, to: { !$0.isActive }, goneIsDone: true, act: { [machine] host, _ in try await host.connection.destroy(machine) })
     }
 
     func pause() -> JobStep {
         bring("pause", to: { $0 == .paused }, act: { [machine] host, _ in try await host.connection.suspend(machine) })
+    }
+
+    /// Writes the guest's memory to the host's disk; the next start goes on from there.
+    func save() -> JobStep {
+        bring("save", to: { $0 == .saved }, act: { [machine] host, _ in try await host.connection.save(machine) })
     }
 
     func resume() -> JobStep {
@@ -125,7 +105,7 @@ struct PowerSteps {
                 let host = try world.host(host)
                 try await host.connection.reset(machine)
                 press.isDone.store(true, ordering: .releasing)
-                await Self.markStarted(host, machine, context, notBefore: requested)
+                await StartMark.write(host, machine, context, notBefore: requested)
             })
     }
 

@@ -86,7 +86,7 @@ extension MachineService {
 
     /// Deletes the machine; a running one is stopped by force. `disks`: `owned` (made with it), `all` (that nobody else uses), `none`.
     package func delete(
-        _ reference: String, host: String?, disks: String, missingOK: Bool, _ mutation: Mutation
+        _ reference: String, host: String?, disks: String, missingOK: Bool, _ mutation: Mutation, expiredAt: Int64? = nil
     ) async throws -> Outcome<MachineView> {
         let machine: MachineView
         do {
@@ -100,9 +100,10 @@ extension MachineService {
         try managed.requireOnline()
         let console = consoleVolume(machine)
         let volumes = try volumes(machine, disks).filter { $0 != console }
-        let deletion = MachineDeletion(
+        var deletion = MachineDeletion(
             host: machine.host, id: machine.id, name: machine.name, volumes: volumes,
             console: disks == "none" && !machine.isManaged ? nil : console, cards: cards(machine))
+        deletion.expiredAt = expiredAt
         if mutation.dryRun {
             let steps = try desk.engine.kind("vm.delete")?.steps(deletion.json) ?? []
             return .plan(DryRun(steps: steps.map(\.name)))

@@ -74,7 +74,8 @@ package final class MachineService: Sendable {
             if mutation.dryRun { return .plan(DryRun(refused: error)) }
             throw error
         }
-        if action == .reboot, !machine.observation.isPersistent {
+        if action == .save { try await host.requireFeature(.managedSave) }
+        if action == .reboot || action == .save, !machine.observation.isPersistent {
             if mutation.dryRun { return .plan(DryRun(refused: transient(machine))) }
             throw transient(machine)
         }
@@ -90,6 +91,13 @@ package final class MachineService: Sendable {
         return .job(try await desk.enqueue(request, mutation))
     }
 
+    /// The body of a power request, by itself.
+    func checkOptions(_ action: MachineAction, _ body: JSONValue?) throws {
+        guard let id = MachineID("00000000-0000-0000-0000-000000000000") else { return }
+        var target = MachineTarget(host: HostName(""), id: id, requestedAtMilliseconds: 0)
+        try readOptions(action, body, &target)
+    }
+
     private func readOptions(_ action: MachineAction, _ body: JSONValue?, _ target: inout MachineTarget) throws {
         let problems = ProblemList()
         let reader = ObjectReader(body ?? .object(JSONObject()), problems: problems)
@@ -99,6 +107,7 @@ package final class MachineService: Sendable {
             }
             target.thenStop = (reader.choice("then", ["stop", "fail"]) ?? "stop") == "stop"
         }
+        if action == .start, let restore = reader.bool("restore") { target.restore = restore }
         if action == .start || action == .reboot || action == .reset {
             target.waitFor = reader.strings("wait_for", max: 8) ?? []
             for (index, gate) in target.waitFor.enumerated() where !MachineDraft.gates.contains(gate) {
@@ -130,6 +139,6 @@ package final class MachineService: Sendable {
     private func transient(_ machine: MachineView) -> ServiceError {
         ServiceError(
             "vm.transient", .state, "VM '\(machine.name)' has no definition and would be gone once it is off",
-            hints: ["POST …/reset restarts it without powering it off"])
+            hints: ["POST …/reset restarts it without powering it off; POST …/pause stops it for a while"])
     }
 }

@@ -1,0 +1,132 @@
+internal import Hypervisor
+internal import JobQueue
+
+/// One attempt of a job on many machines.
+struct BulkRun {
+    let action: BulkAction
+    let work: BulkWork
+    let world: JobWorld
+    let context: StepContext
+
+    /// Children that are unfinished at one time: the rest of a long list waits its turn outside of the queue.
+    private static let width = 64
+
+    /// Returns when every machine's job has ended.
+    func run() async throws -> BulkResult {
+        let progress = BulkProgress(count: work.machines.count)
+        do {
+            var entries = try await withThrowingTaskGroup(of: [(Int, BulkResult.Entry)].self) { group in
+                for _ in 0..<min(Self.width, work.machines.count) { group.addTask { try await turns(progress) } }
+                var found: [(Int, BulkResult.Entry)] = []
+                for try await some in group { found += some }
+                return found.sorted { $0.0 < $1.0 }.map(\.1)
+            }
+            while try await goOn(&entries, progress) {}
+            // All is done: a cancel has nothing to cancel any more.
+            guard context.refuseCancels() else { throw CancellationError() }
+            return BulkResult(entries: entries)
+        } catch {
+            // The daemon's end is not theirs: they go on, and this goes on with them.
+            if context.isCancelRequested { await cancel(progress.children) }
+            throw error
+        }
+    }
+
+    /// A machine whose disks others stand on goes once those are gone. Answers whether that brought any further.
+    private func goOn(_ entries: inout [BulkResult.Entry], _ progress: BulkProgress) async throws -> Bool {
+        let held = entries.indices.filter { entries[$0].failure?.code == "vm.disks_in_use" }
+        guard !held.isEmpty, held.count < entries.count else { return false }
+        var isFurther = false
+        for index in held {
+            try Task.checkCancellation()
+            entries[index] = try await one(work.machines[index]) { progress.add($0) }
+            isFurther = isFurther || !entries[index].hasFailed
+        }
+        return isFurther
+    }
+
+    /// Takes one machine after the other until none is left.
+    private func turns(_ progress: BulkProgress) async throws -> [(Int, BulkResult.Entry)] {
+        var found: [(Int, BulkResult.Entry)] = []
+        while true {
+            guard let index = progress.take() else { return found }
+            try Task.checkCancellation()
+            let entry = try await one(work.machines[index]) { progress.add($0) }
+            context.progress(items: progress.finishOne(), of: work.machines.count)
+            found.append((index, entry))
+        }
+    }
+
+    private func one(_ machine: BulkWork.Machine, _ note: (JobID) -> Void) async throws -> BulkResult.Entry {
+        let (machines, engine) = try world.children.services()
+        do {
+            guard let job = try await child(of: machine, machines, engine) else {
+                return BulkResult.Entry(machine: machine, state: "unchanged")
+            }
+            note(job.id)
+            let end = try await wait(job.id, engine)
+            let failure = end.state == .succeeded ? nil : end.failure ?? .cancelled
+            return BulkResult.Entry(machine: machine, state: end.state.rawValue, job: job.id.text, failure: failure)
+        } catch let error as ServiceError {
+            return BulkResult.Entry(machine: machine, state: "failed", failure: error.jobFailure)
+        }
+    }
+
+    /// The machine's own job; nil if nothing has to be done. What an earlier attempt enqueued is found by its key.
+    private func child(of machine: BulkWork.Machine, _ machines: MachineService, _ engine: JobEngine) async throws -> Job? {
+        let text = "bulk:\(context.job):\(machine.id)"
+        let key = IdempotencyKey(scope: "system:bulk", key: text, digest: text)
+        if let earlier = try engine.store.job(key: key) { return earlier }
+        let mutation = Mutation(
+            caller: Caller(kind: context.requestor.kind, name: context.requestor.name, scope: key.scope), idempotency: key,
+            reason: "\(action.jobKind) \(context.job)", failIfBusy: work.failIfBusy)
+        while true {
+            do {
+                return try await enqueue(machine, machines, mutation)
+            } catch let error as ServiceError where error.code == "limit.jobs" {
+                // Others have filled the queue: there is room again when some of them have ended.
+                try await world.clock.sleep(for: .milliseconds(250))
+            } catch let error as ServiceError where error.code == "daemon.stopping" {
+                throw CancellationError()
+            }
+        }
+    }
+
+    private func enqueue(_ machine: BulkWork.Machine, _ machines: MachineService, _ mutation: Mutation) async throws -> Job? {
+        let outcome: Outcome<MachineView>
+        switch action {
+        case .delete:
+            outcome = try await machines.delete(
+                machine.id.text, host: machine.host.text, disks: work.disks, missingOK: true, mutation)
+        case .power(let action):
+            outcome = try await machines.act(
+                action, on: machines.get(machine.id.text, host: machine.host.text), body: work.options, mutation)
+        }
+        if case .job(let job) = outcome { return job }
+        return nil
+    }
+
+    private func wait(_ id: JobID, _ engine: JobEngine) async throws -> Job {
+        while true {
+            let job = try await engine.wait(id, limit: .seconds(600))
+            try Task.checkCancellation()
+            guard let job else { throw JobFailure("job.not_found", category: "not_found", detail: "the job \(id) is gone") }
+            if job.state.endsWaits { return job }
+        }
+    }
+
+    /// Cancels what can be cancelled and waits for the end of all. Not held up by this job's own cancel.
+    private func cancel(_ children: [JobID]) async {
+        guard let engine = try? world.children.services().engine else { return }
+        await Task.detached { [context] in
+            for child in children {
+                do {
+                    _ = try await engine.cancel(child)
+                } catch {
+                    context.log("job \(child) goes on: \(JobFailure.from(error).detail)")
+                }
+            }
+            for child in children { _ = try? await engine.wait(child, limit: .seconds(60)) }
+        }.value
+    }
+}
