@@ -16,6 +16,9 @@ package struct MachineObservation: Sendable, Equatable {
     package var agentConnected: Bool
     /// The hardware that the definition gives the next boot; nil while the machine is not active, or has no definition.
     package var nextBoot: MachineHardware?
+    /// The memory that the definition gave the running guest at its start, where our mark tells: until its balloon has come to
+    /// it the guest has more.
+    package var memoryAtStartBytes: Int64?
     /// The definition could not be read: its hardware shows nothing, and may be anything.
     package var isUnreadable = false
 

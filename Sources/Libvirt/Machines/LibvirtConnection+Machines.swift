@@ -88,8 +88,7 @@ extension LibvirtConnection {
     package func markStarted(_ id: MachineID, atMilliseconds: Int64) async throws(HypervisorError) {
         try await change("virDomainSetMetadata") { connection in
             let domain = try connection.domain(id)
-            let element = try MetadataXML.runElement(
-                RunMark(startedAtMilliseconds: atMilliseconds, cpu: MachineReading.processorAtStart(domain)))
+            let element = try MetadataXML.runElement(MachineReading.markAtStart(domain, atMilliseconds: atMilliseconds))
             try domain.status("virDomainSetMetadata") {
                 virDomainSetMetadata(
                     $0, Int32(VIR_DOMAIN_METADATA_ELEMENT.rawValue), element, MetadataXML.runPrefix, MetadataXML.runNamespace,

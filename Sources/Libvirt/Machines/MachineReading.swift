@@ -69,6 +69,7 @@ enum MachineReading {
             agentConnected: described.agentConnected)
         observation.isUnreadable = readable == nil
         if meaning.state.isActive, let defined = try definition(handle, flags) {
+            observation.memoryAtStartBytes = described.run?.memoryBytes
             (observation.hardware, observation.nextBoot) = NextBoot.compare(running: described, defined: defined)
         }
         return observation
@@ -81,13 +82,18 @@ enum MachineReading {
         return try? DomainDescription(xml: xml)
     }
 
-    /// The processor as it was defined when the guest started: from our mark if there is one (it lives on in saved memory),
-    /// else from the definition, which the start was the last to use.
-    static func processorAtStart(_ handle: DomainHandle) throws -> String? {
+    /// The mark of a start. Processor and memory as they were defined when the guest started: from the mark that is there (it
+    /// lives on in saved memory), else from the definition, which the start was the last to use.
+    static func markAtStart(_ handle: DomainHandle, atMilliseconds: Int64) throws -> RunMark {
         let live = try handle.text("virDomainGetXMLDesc") { virDomainGetXMLDesc($0, 0) }
-        if let marked = (try? DomainDescription(xml: live))?.run?.cpu { return marked }
+        var mark = (try? DomainDescription(xml: live))?.run ?? RunMark(startedAtMilliseconds: atMilliseconds)
+        mark.startedAtMilliseconds = atMilliseconds
+        guard mark.cpu == nil || mark.memoryBytes == nil else { return mark }
         let persistent = try handle.status("virDomainIsPersistent") { virDomainIsPersistent($0) } == 1
-        return try definition(handle, DomainFlags(isPersistent: persistent, autostart: false, hasManagedSave: false))?.hardware.cpu
+        let defined = try definition(handle, DomainFlags(isPersistent: persistent, autostart: false, hasManagedSave: false))?.hardware
+        mark.cpu = mark.cpu ?? defined?.cpu
+        mark.memoryBytes = mark.memoryBytes ?? defined?.memoryBytes
+        return mark
     }
 
     private static func domains(_ connection: OpenConnection, _ flags: UInt32) throws -> [DomainHandle] {

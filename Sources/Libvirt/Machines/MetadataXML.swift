@@ -39,7 +39,11 @@ enum MetadataXML {
 
     static func runElement(_ mark: RunMark) throws(HypervisorError) -> String {
         var writer = XMLWriter()
-        writer.element("run", ["startedAt": String(mark.startedAtMilliseconds), "cpu": mark.cpu])
+        writer.element(
+            "run",
+            [
+                "startedAt": String(mark.startedAtMilliseconds), "cpu": mark.cpu, "memory": mark.memoryBytes.map { String($0) },
+            ])
         return try writer.finished()
     }
 
@@ -67,7 +71,8 @@ enum MetadataXML {
         guard let run = domain.child("metadata")?.children("run", namespace: runNamespace).first,
             let startedAt = run.attribute("startedAt").flatMap({ Int64($0) })
         else { return nil }
-        return RunMark(startedAtMilliseconds: startedAt, cpu: run.attribute("cpu"))
+        return RunMark(
+            startedAtMilliseconds: startedAt, cpu: run.attribute("cpu"), memoryBytes: run.attribute("memory").flatMap { Int64($0) })
     }
 }
 
@@ -76,4 +81,6 @@ struct RunMark: Sendable, Equatable {
     var startedAtMilliseconds: Int64
     /// The processor as the definition named it at the start: the running machine itself only tells what came of it.
     var cpu: String?
+    /// The memory as the definition had it at the start: a running guest has what its balloon has left it so far.
+    var memoryBytes: Int64?
 }

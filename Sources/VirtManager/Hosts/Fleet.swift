@@ -256,7 +256,16 @@ package final class Fleet: Sendable {
     ) -> MachineView {
         let isManaged = machine.isManaged(by: installation)
         let owned = isManaged ? Set(machine.metadata?.ownedVolumes ?? []) : []
-        let disks = machine.hardware.disks.map { disk in
+        let form = form(machine.hardware, stock, owned)
+        return MachineView(
+            host: stock.state.name, observation: machine, disks: form.disks, bootKernel: form.bootKernel, bootInitrd: form.bootInitrd,
+            next: machine.nextBoot.map { self.form($0, stock, owned) }, addresses: stock.addresses[machine.id] ?? [],
+            reservedAddresses: stock.reservedAddresses(of: machine), activeJob: job, isStale: stock.state.isStale, isManaged: isManaged,
+            version: version)
+    }
+
+    private static func form(_ hardware: MachineHardware, _ stock: HostStock, _ owned: Set<VolumeReference>) -> HardwareForm {
+        let disks = hardware.disks.map { disk in
             let reference = disk.volume ?? disk.path.flatMap(stock.volume(at:))
             let seen = reference.flatMap(stock.observation(of:))
             let backing = disk.backingPaths.first ?? seen?.backingPath
@@ -264,12 +273,8 @@ package final class Fleet: Sendable {
                 observation: disk, volume: reference, capacityBytes: seen?.capacityBytes,
                 backing: backing.flatMap(stock.volume(at:)), isOwned: reference.map(owned.contains) ?? false)
         }
-        return MachineView(
-            host: stock.state.name, observation: machine, disks: disks,
-            bootKernel: machine.hardware.boot.flatMap { stock.volume(at: $0.kernelPath) },
-            bootInitrd: machine.hardware.boot?.initrdPath.flatMap(stock.volume(at:)),
-            addresses: stock.addresses[machine.id] ?? [], reservedAddresses: stock.reservedAddresses(of: machine), activeJob: job,
-            isStale: stock.state.isStale, isManaged: isManaged,
-            version: version)
+        return HardwareForm(
+            hardware: hardware, disks: disks, bootKernel: hardware.boot.flatMap { stock.volume(at: $0.kernelPath) },
+            bootInitrd: hardware.boot?.initrdPath.flatMap(stock.volume(at:)))
     }
 }

@@ -53,8 +53,8 @@ extension MachineDraft {
             (device == .cdrom ? medium(reader, defaults) : content(reader, defaults, isReadOnly: isReadOnly ?? false)) ?? .refused)
         disk.shownTarget = reader.string("target", maxLength: 32)
         disk.device = device
-        // There is no virtio drive.
-        let buses: [DiskSpec.Bus] = device == .cdrom ? [.sata, .scsi, .usb] : [.virtio, .scsi, .sata, .usb]
+        // There is no virtio drive, and QEMU's USB one cannot be empty.
+        let buses: [DiskSpec.Bus] = device == .cdrom ? [.sata, .scsi] : [.virtio, .scsi, .sata, .usb]
         disk.bus = reader.choice("bus", buses.map(\.rawValue)).flatMap(DiskSpec.Bus.init(rawValue:)) ?? buses[0]
         disk.isReadOnly = device == .cdrom || isReadOnly ?? false
         if device == .cdrom, isReadOnly == false { reader.problem("read_only", "is always true of a cdrom", allowed: ["true"]) }

@@ -5,7 +5,7 @@ internal import Platform
 
 extension MachineView: JSONWritable {
     package func write(to writer: inout JSONWriter) {
-        let hardware = observation.hardware
+        let form = form
         writer.object { writer in
             writer.field("type", "vm")
             writer.field("id", id.text)
@@ -13,19 +13,7 @@ extension MachineView: JSONWritable {
             writer.field("host", host.text)
             writer.field("state", state.rawValue)
             writer.field("state_reason", observation.stateReason)
-            writer.field("vcpus", hardware.vcpus)
-            writer.field("vcpus_max", hardware.vcpusMax)
-            writer.field("memory_bytes", hardware.memoryBytes)
-            writer.field("memory_max_bytes", hardware.memoryMaxBytes)
-            writer.field("cpu", hardware.cpu ?? "default")
-            writer.field("machine", hardware.machineType)
-            writer.field("accel", hardware.accelerator.rawValue)
-            writer.field("firmware", hardware.firmware.name)
-            writer.field("secure_boot", hardware.firmware.isSecureBoot)
-            writer.field("tpm", hardware.hasTPM)
-            writer.field("boot") { writeBoot(to: &$0) }
-            writer.field("disks") { writer in writer.array { writer in for disk in disks { Self.write(disk, to: &writer) } } }
-            writer.field("nics") { writer in writer.array { writer in for nic in hardware.nics { write(nic, to: &writer) } } }
+            for field in HardwareField.allCases { form.write(field, of: self, to: &writer) }
             writer.field("address", ObservedAddress.best(addresses))
             writer.nullField("template")
             writer.nullField("clone_mode")
@@ -39,7 +27,7 @@ extension MachineView: JSONWritable {
             writer.nullField("current_snapshot")
             writer.field("active_job", activeJob?.text)
             writer.field("allowed_actions", allowedActions.map(\.rawValue))
-            writer.nullField("pending")
+            writer.field("pending") { writePending(to: &$0) }
             writer.field("expires_at", observation.metadata?.expiresAtMilliseconds.map { Timestamp(milliseconds: $0).description })
             writer.field("stale", isStale)
             writer.field("created_at", observation.metadata.map { Timestamp(milliseconds: $0.createdAtMilliseconds).description })
@@ -47,45 +35,10 @@ extension MachineView: JSONWritable {
         }
     }
 
-    private func writeBoot(to writer: inout JSONWriter) {
-        guard let boot = observation.hardware.boot else { return writer.null() }
-        writer.object { writer in
-            if let bootKernel { writer.field("kernel", bootKernel.json) } else { writer.nullField("kernel") }
-            if let bootInitrd { writer.field("initrd", bootInitrd.json) } else { writer.nullField("initrd") }
-            writer.field("cmdline", boot.cmdline)
-        }
-    }
-
-    private static func write(_ disk: Disk, to writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.field("target", disk.observation.target)
-            writer.field("device", disk.observation.device)
-            writer.field("bus", disk.observation.bus)
-            writer.field("pool", disk.volume?.pool)
-            writer.field("volume", disk.volume?.volume)
-            writer.field("format", disk.observation.format)
-            writer.field("capacity_bytes", disk.capacityBytes)
-            if let backing = disk.backing { writer.field("backing", backing.json) } else { writer.nullField("backing") }
-            writer.field("boot_order", disk.observation.bootOrder)
-            writer.field("read_only", disk.observation.isReadOnly)
-            writer.field("serial", disk.observation.serial)
-            writer.field("cache", disk.observation.cache)
-            writer.field("owned", disk.isOwned)
-        }
-    }
-
-    private func write(_ nic: NICObservation, to writer: inout JSONWriter) {
-        writer.object { writer in
-            writer.field("mac", nic.mac)
-            writer.field("network", nic.network)
-            writer.field("model", nic.model)
-            writer.field("target", nic.target)
-            writer.field("link", nic.isLinkUp ? "up" : "down")
-            writer.field("ip", reservedAddress(of: nic))
-            writer.field("addresses") { writer in
-                writer.array { writer in for address in addresses where address.address.mac == nic.mac { writer.value(address) } }
-            }
-        }
+    /// Exactly those fields that the next boot will have otherwise.
+    private func writePending(to writer: inout JSONWriter) {
+        guard let nextBoot else { return writer.null() }
+        writer.object { writer in for field in pending { nextBoot.write(field, of: self, to: &writer) } }
     }
 
     /// A field by its wire name, for filters; nil for one that cannot be filtered by.

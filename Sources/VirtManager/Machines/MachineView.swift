@@ -19,6 +19,10 @@ package final class MachineView: Sendable {
     package let disks: [Disk]
     package let bootKernel: VolumeReference?
     package let bootInitrd: VolumeReference?
+    /// The hardware of the next boot; nil if that has nothing else.
+    package let nextBoot: HardwareForm?
+    /// What the next boot has otherwise.
+    package let pending: [HardwareField]
     package let addresses: [ObservedAddress]
     /// What networks' DHCP servers keep for its cards, by MAC.
     package let reservedAddresses: [String: String]
@@ -33,6 +37,10 @@ package final class MachineView: Sendable {
     package var name: String { observation.name }
     package var state: RunState { observation.state }
     package var labels: [String: String] { observation.metadata?.labels ?? [:] }
+    /// The hardware as it is.
+    package var form: HardwareForm {
+        HardwareForm(hardware: observation.hardware, disks: disks, bootKernel: bootKernel, bootInitrd: bootInitrd)
+    }
     package var path: String { Self.path(id) }
 
     /// The address that its network keeps for a card.
@@ -42,7 +50,8 @@ package final class MachineView: Sendable {
 
     init(
         host: HostName, observation: MachineObservation, disks: [Disk], bootKernel: VolumeReference?, bootInitrd: VolumeReference?,
-        addresses: [ObservedAddress], reservedAddresses: [String: String] = [:], activeJob: JobID?, isStale: Bool, isManaged: Bool,
+        next: HardwareForm? = nil, addresses: [ObservedAddress], reservedAddresses: [String: String] = [:], activeJob: JobID?,
+        isStale: Bool, isManaged: Bool,
         version: UInt64
     ) {
         self.host = host
@@ -50,6 +59,9 @@ package final class MachineView: Sendable {
         self.disks = disks
         self.bootKernel = bootKernel
         self.bootInitrd = bootInitrd
+        let now = HardwareForm(hardware: observation.hardware, disks: disks, bootKernel: bootKernel, bootInitrd: bootInitrd)
+        pending = next?.differences(from: now, memoryAtStart: observation.memoryAtStartBytes) ?? []
+        nextBoot = pending.isEmpty ? nil : next
         self.addresses = addresses
         self.reservedAddresses = reservedAddresses
         self.activeJob = activeJob

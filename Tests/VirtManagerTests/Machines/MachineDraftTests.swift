@@ -78,6 +78,7 @@ import Testing
         Case(body: #"{"disks": [{"device": "cdrom", "size": "1GiB"}]}"#, pointer: "/disks/0/size", allowed: "media"),
         Case(body: #"{"disks": [{"device": "cdrom", "from": {"volume": "x"}}]}"#, pointer: "/disks/0/from", allowed: "media"),
         Case(body: #"{"disks": [{"device": "cdrom", "bus": "virtio"}]}"#, pointer: "/disks/0/bus", allowed: "sata"),
+        Case(body: #"{"disks": [{"device": "cdrom", "bus": "usb"}]}"#, pointer: "/disks/0/bus", allowed: "scsi"),
         Case(body: #"{"disks": [{"device": "cdrom", "read_only": false}]}"#, pointer: "/disks/0/read_only", allowed: "true"),
         Case(body: #"{"disks": [{"device": "cdrom", "media": "x.iso"}]}"#, pointer: "/disks/0/media"),
         Case(body: #"{"disks": [{"device": "cdrom", "media": {}}]}"#, pointer: "/disks/0/media/volume"),
@@ -153,14 +154,14 @@ import Testing
             {"vcpus": 2, "vcpus_max": 8, "memory": "512MiB", "memory_max": "1GiB", "cpu": "EPYC", "machine": "q35", "firmware": "uefi",
              "secure_boot": true, "tpm": true, "expires_in": "2h",
              "disks": [{"size": "1GiB", "bus": "scsi", "serial": "A-1 b.2", "cache": "unsafe", "boot_order": 2},
-                       {"device": "cdrom", "media": {"volume": "i.iso"}, "boot_order": 1}, {"device": "cdrom", "media": null, "bus": "usb"}],
+                       {"device": "cdrom", "media": {"volume": "i.iso"}, "boot_order": 1}, {"device": "cdrom", "media": null, "bus": "scsi"}],
              "nics": [{"ip": "192.168.122.50", "model": "e1000", "link": "down"}]}
             """#)
         #expect(problems.isEmpty, "\(problems)")
         let read = try #require(draft)
         #expect(read.vcpusMax == 8 && read.memoryMaxBytes == 1 << 30 && read.cpu == "EPYC" && read.machineType == "q35")
         #expect(read.firmware == .uefi(secureBoot: true) && read.hasTPM && read.expiry == .after(.seconds(7200)))
-        #expect(read.disks.map(\.device) == [.disk, .cdrom, .cdrom] && read.disks.map(\.bus) == [.scsi, .sata, .usb])
+        #expect(read.disks.map(\.device) == [.disk, .cdrom, .cdrom] && read.disks.map(\.bus) == [.scsi, .sata, .scsi])
         #expect(read.disks.map(\.isReadOnly) == [false, true, true] && read.disks.map(\.bootOrder) == [2, 1, nil])
         #expect(read.disks[0].serial == "A-1 b.2" && read.disks[0].cache == .unsafe)
         #expect(read.disks[1].content == .drive(VolumeReference(pool: "default", volume: "i.iso")))
