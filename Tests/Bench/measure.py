@@ -14,6 +14,7 @@ import time
 import load
 from libvirt_calls import Domain
 from servers import Daemon, Nginx, call, memory_mib, SERVER_CORE
+from transfers import transfers
 
 MACHINES = 1000
 IDLE_CONNECTIONS = 5000
@@ -240,6 +241,8 @@ def on_a_real_host(options, figures):
             say("a job around a call of QEMU's driver ...")
             figures["job_qemu"] = job_overhead(daemon, name, domain_pair(daemon, connection, options, name), 100)
             domain.close()
+            say("uploads and downloads ...")
+            figures["transfers"] = transfers(daemon, options)
         finally:
             for made in (name, name + "-bare"):
                 call(daemon.connection(), "DELETE", f"/v1/vms/{made}?missing=ok&wait=60s", None, (204,))
@@ -284,6 +287,11 @@ def verdicts(figures):
         ("idle memory, 1,000 machines", memory["vms_1000"], "<=", 40, "MiB"),
         ("enqueues, 1 client, against fdatasync", figures["enqueue"]["clients_1"]["ratio"], "", None, ""),
         ("enqueues, 64 clients, against fdatasync", figures["enqueue"]["clients_64"]["ratio"], "", None, ""),
+        ("upload, against virsh vol-upload", figures["transfers"]["upload_ratio"], "", None, ""),
+        ("upload", figures["transfers"]["upload_mib_s"], "", None, "MiB/s"),
+        ("a durable file on the disk", figures["transfers"]["disk_write_mib_s"], "", None, "MiB/s"),
+        ("download, against virsh vol-download", figures["transfers"]["download_ratio"], "", None, ""),
+        ("download", figures["transfers"]["download_mib_s"], "", None, "MiB/s"),
         (f"{IDLE_CONNECTIONS} idle connections, each", figures["idle_connections"]["kib_each"], "", None, "KiB"),
     ]
     if memory["libraries_alone"]:

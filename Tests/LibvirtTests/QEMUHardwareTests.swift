@@ -19,6 +19,7 @@ extension OnQEMU {
             #expect(try await host.machine(spec.id)?.hardware.cpu == "max")
 
             try await Self.disks(spec, on: host)
+            try await Self.costs(spec, on: host)
             try await Self.media(spec, on: host)
             try await Self.cards(spec, on: host)
             try await Self.resources(spec, on: host)
@@ -140,11 +141,11 @@ extension OnQEMU.QEMUHardwareTests {
         return hardware
     }
 
-    private static func targets(_ id: MachineID, on host: LibvirtConnection) async throws -> [String] {
+    static func targets(_ id: MachineID, on host: LibvirtConnection) async throws -> [String] {
         try #require(try await host.machine(id)).hardware.disks.map(\.target)
     }
 
-    private static func newDisk(
+    static func newDisk(
         _ target: String, bus: DiskSpec.Bus = .virtio, of spec: MachineSpec, on host: LibvirtConnection
     ) async throws -> DiskSpec {
         let reference = VolumeReference(pool: "default", volume: "\(spec.name)-\(target).qcow2")
