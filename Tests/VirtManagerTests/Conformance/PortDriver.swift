@@ -9,17 +9,23 @@ enum PortDriver: String, CaseIterable, Sendable {
     case fake
     /// libvirt's own test driver, in this process.
     case test
+    /// A real QEMU by libvirtd, named by `GANTRY_TEST_PORT_URI`; whatever machines it has are ended.
+    case qemu
+
+    static let uri = getenv("GANTRY_TEST_PORT_URI").map { String(cString: $0) }
 
     /// What the driver lacks. A case that is named here must fail, and all others must hold.
     var lacks: Set<String> {
         switch self {
         case .fake: []
         // A wrong state is an internal error there, and no free memory an error without a cause.
-        case .test: ["startPaused", "transfers", "bootProbe", "wrongStates", "agent", "ping"]
+        case .test: ["startPaused", "bootProbe", "wrongStates", "agent", "ping"]
+        // Nothing boots there that would hear a request.
+        case .qemu: ["shutdown"]
         }
     }
 
-    var accelerator: Accelerator { self == .fake ? .tcg : .native }
+    var accelerator: Accelerator { self == .test ? .native : .tcg }
 
     func with(_ body: (any HostConnection) async throws -> Void) async throws {
         switch self {
@@ -30,6 +36,7 @@ enum PortDriver: String, CaseIterable, Sendable {
                 NetworkObservation(
                     name: "default", mode: "nat", bridge: "virbr7", cidr: "192.168.122.1/24", isActive: true, autostart: true))
             try await Self.run(FakeHost(world), body)
+        case .qemu: try await Self.withQEMU(Self.uri ?? "", body)
         case .test:
             let path = "/tmp/gantry-port-\(hexadecimal(try randomBytes(8))).xml"
             let descriptor = open(path, O_CREAT | O_EXCL | O_WRONLY, 0o600)
@@ -40,6 +47,24 @@ enum PortDriver: String, CaseIterable, Sendable {
             close(descriptor)
             try await Self.run(LibvirtConnection(name: HostName("test"), uri: "test://\(path)"), body)
         }
+    }
+
+    /// A host to itself: the leftovers of the last case are swept before each.
+    private static func withQEMU(_ uri: String, _ body: (any HostConnection) async throws -> Void) async throws {
+        let host = LibvirtConnection(name: HostName("port"), uri: uri)
+        _ = try await host.connect()
+        for machine in try await host.machines() {
+            if machine.state.isActive { try await host.destroy(machine.id) }
+            if machine.isPersistent { try await host.undefine(machine.id) }
+        }
+        if try await host.pools().contains(where: { $0.name == "store" }) == false {
+            try await host.definePool(
+                PoolSpec(name: "store", uuid: "11111111-0000-4000-8000-0000000000bb", path: "/var/lib/libvirt/gantry-port"))
+            try await host.startPool("store")
+        }
+        try await host.refreshPool("store")
+        for volume in try await host.volumes(in: "store") { try await host.deleteVolume(volume.reference) }
+        try await run(host, body)
     }
 
     private static func run(_ host: any HostConnection, _ body: (any HostConnection) async throws -> Void) async throws {
