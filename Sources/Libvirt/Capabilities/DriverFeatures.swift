@@ -18,7 +18,7 @@ enum DriverFeatures {
 
     /// Its machines are names and numbers in memory: nothing is plugged into them and nothing runs in them.
     private static let testDriver: [HostFeature] = [
-        .uefi, .secureBoot, .tpm, .hotplugDisk, .hotplugNIC, .setLink, .resizeVolume, .resizeDisk, .transferVolumes, .blockCopy,
+        .uefi, .secureBoot, .hotplugDisk, .hotplugNIC, .setLink, .resizeVolume, .resizeDisk, .transferVolumes, .blockCopy,
         .helperMachines, .consoleLog, .agent, .exec, .leases,
     ]
 

@@ -55,12 +55,18 @@ extension PortCase {
             try await host.define(spec)
             let seen = try await seen(host, spec.id).hardware.firmware
             try must(seen == spec.firmware, "\(seen)")
+            try await host.start(spec.id)
+            try await host.refreshPool("store")
+            try must(try await host.volume(reference("web1.nvram.fd")) != nil, "its variables are kept nowhere")
         },
         PortCase("secureBoot", .secureBoot) { host, spec in
             var spec = spec
             spec.firmware = .uefi(secureBoot: true, nvramPath: "\(try await store(host))/web1.nvram.fd")
             try await host.define(spec)
             try must(try await seen(host, spec.id).hardware.firmware.isSecureBoot, "not on")
+            try await host.start(spec.id)
+            try await host.refreshPool("store")
+            try must(try await host.volume(reference("web1.nvram.fd")) != nil, "its variables are kept nowhere")
         },
         PortCase("tpm", .tpm) { host, spec in
             var spec = spec
