@@ -79,7 +79,11 @@ extension PortCase {
             try await host.define(spec)
             // A stopped machine's hypervisor is not asked what it can do: libvirt then says it cannot.
             var refusal: HypervisorError.Code?
-            do { try await host.setTime(spec.id, atMilliseconds: 1_700_000_000_000) } catch { refusal = error.code }
+            do {
+                try await host.setTime(spec.id, atMilliseconds: 1_700_000_000_000)
+            } catch let error as HypervisorError {
+                refusal = error.code
+            }
             try must(refusal == .invalidState || refusal == .unsupported, "\(String(describing: refusal))")
             if refusal == .unsupported { try must(spec.accelerator != .native, "not supported at all") }
         },
