@@ -12,6 +12,7 @@ package final class Manager: Sendable {
     package let machines: MachineService
     package let storage: StorageService
     package let networks: NetworkService
+    package let consoles: ConsoleService
     package let jobs: JobService
     package let events: EventLog
     package let engine: JobEngine
@@ -28,6 +29,8 @@ package final class Manager: Sendable {
         package var storageRoots = ["/var/lib/libvirt"]
         package var limits = JobLimits()
         package var serviceLimits = ServiceLimits()
+        /// Tries a TCP port of a guest instead of connecting; nil if it took the connection, else why not.
+        package var tryPort: (@Sendable (_ address: String, _ port: UInt16) async throws -> String?)?
         package var retry = RetryPolicy()
         package var clock: any Clock<Duration> = ContinuousClock()
         /// The wall clock, for ends of lifetimes and times of events.
@@ -48,7 +51,7 @@ package final class Manager: Sendable {
         let managed = connections.map { ManagedHost(settings: $0.0, connection: $0.1, fleet: fleet) }
         let hosts = HostService(hosts: managed, defaultHost: options.defaultHost, fleet: fleet)
         let volumes = VolumeStore(database)
-        let world = JobWorld(hosts: hosts, installation: installation, volumes: volumes, clock: options.clock)
+        let world = JobWorld(hosts: hosts, installation: installation, volumes: volumes, clock: options.clock, tryPort: options.tryPort)
         let inbox = UploadInbox()
         let kinds = Self.kinds(world, inbox)
         engine = JobEngine(
@@ -76,6 +79,7 @@ package final class Manager: Sendable {
             hosts: hosts, desk: desk, store: volumes, inbox: inbox, defaults: options.defaults,
             storageRoots: options.storageRoots)
         networks = NetworkService(hosts: hosts, desk: desk)
+        consoles = ConsoleService(hosts: hosts, limits: options.serviceLimits, clock: options.clock)
         jobs = JobService(engine: engine)
         world.children.use(machines, engine)
         expiry = ExpiryKeeper(
@@ -118,6 +122,7 @@ package final class Manager: Sendable {
 
     /// Stops taking jobs and lets running ones reach a safe step.
     package func drain(limit: Duration = .seconds(20)) async {
+        consoles.end()
         await engine.drain(limit: limit)
         jobs.endWaits()
         events.endFollowing()

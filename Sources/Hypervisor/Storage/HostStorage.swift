@@ -24,6 +24,9 @@ package protocol HostStorage {
     func openUpload(_ reference: VolumeReference, offset: Int64, length: Int64?) async throws(HypervisorError) -> any VolumeUpload
     /// The bytes of the file itself, not of the disk inside; `length` nil: to the end.
     func openDownload(_ reference: VolumeReference, offset: Int64, length: Int64?) async throws(HypervisorError) -> any VolumeDownload
+    /// A look at some bytes of the file itself: `length` at most, fewer at its end, none past it. Ends within the driver's
+    /// deadline, beside whatever transfers are under way.
+    func readVolume(_ reference: VolumeReference, offset: Int64, length: Int) async throws(HypervisorError) -> [UInt8]
     /// The size of the file itself in bytes.
     func fileSize(_ reference: VolumeReference) async throws(HypervisorError) -> Int64
 }

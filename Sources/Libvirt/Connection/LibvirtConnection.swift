@@ -29,6 +29,8 @@ package final class LibvirtConnection: HostConnection {
     let bulk = Lane(name: "lv-bulk", threads: 1)
     /// For the definitions of networks, one call at a time: each looks before it writes.
     let networkEdits = Lane(name: "lv-net", threads: 1)
+    /// For looks into files, such as the tail of a log: bytes of a volume want a connection, and transfers take theirs for long.
+    let reading = Lane(name: "lv-read", threads: 2)
     let abort = Lane(name: "lv-abort", threads: 1)
     /// For the beat alone: slow calls in the other lanes must not make a host look dead.
     let beat = Lane(name: "lv-beat", threads: 1)
@@ -52,7 +54,7 @@ package final class LibvirtConnection: HostConnection {
 
     private func shut() {
         connections.close()
-        for lane in [control, long, streams, agent, slowAgents, devices, bulk, networkEdits, abort, beat] { lane.close() }
+        for lane in [control, long, streams, agent, slowAgents, devices, bulk, networkEdits, reading, abort, beat] { lane.close() }
         queue.finish()
     }
 

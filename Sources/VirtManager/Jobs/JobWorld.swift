@@ -16,10 +16,14 @@ package struct JobWorld: Sendable {
     package let children = ChildJobs()
     let fleet: Fleet
     let clock: any Clock<Duration>
+    /// How guests' ports are tried.
+    let port: GuestPort
+    /// For the search of long texts.
+    let matching = LazyPool(name: "gantry-match", threads: 2)
 
     package init(
         hosts: HostService, installation: String, volumes: VolumeStore, impatience: Impatience = Impatience(),
-        clock: any Clock<Duration> = ContinuousClock()
+        clock: any Clock<Duration> = ContinuousClock(), tryPort: GuestPort.Attempt? = nil
     ) {
         self.hosts = hosts
         self.installation = installation
@@ -27,6 +31,7 @@ package struct JobWorld: Sendable {
         self.impatience = impatience
         fleet = hosts.fleet
         self.clock = clock
+        port = tryPort.map { GuestPort(attempt: $0) } ?? .direct
     }
 
     func host(_ name: HostName) throws -> ManagedHost {

@@ -37,7 +37,6 @@ package struct MachineDraft: Sendable, Equatable {
     /// The names the body really had, for create-or-confirm.
     package var given: Set<String>
 
-    package static let gates = ["running", "address", "agent"]
 }
 
 /// What the daemon puts where a request says nothing.
@@ -63,10 +62,7 @@ extension MachineDraft {
         reader.ignore(outputOnly)
         let sizes = Sizes(reader)
         let waitFor = reader.strings("wait_for", max: 8) ?? []
-        for (index, gate) in waitFor.enumerated() where !gates.contains(gate) {
-            problems.add(
-                FieldProblem(pointer: "/wait_for/\(index)", detail: "is not a gate", value: .string(gate), allowed: gates))
-        }
+        Gate.check(waitFor, at: "/wait_for", problems)
         let start = reader.bool("start")
         if start == false, !waitFor.isEmpty {
             reader.problem("wait_for", "waits for a machine that is not to be started", allowed: ["start: true"])

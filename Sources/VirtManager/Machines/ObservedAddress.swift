@@ -13,12 +13,7 @@ package struct ObservedAddress: Sendable, Equatable {
     }
 
     /// Whether others can reach the guest there: no loopback, no link-local.
-    package var isUsable: Bool {
-        let text = address.address.lowercased()
-        return
-            !(text.hasPrefix("127.") || text == "::1" || text.hasPrefix("169.254.") || text.hasPrefix("fe8") || text.hasPrefix("fe9")
-            || text.hasPrefix("fea") || text.hasPrefix("feb") || text.isEmpty)
-    }
+    package var isUsable: Bool { NumericAddress(address.address)?.isOrdinary ?? false }
 
     /// The one to show: by the agent, then by lease, then by ARP; IPv4 before IPv6.
     package static func best(_ addresses: [ObservedAddress]) -> String? {

@@ -4,7 +4,7 @@ package enum FakeMethod: String, Sendable, CaseIterable {
     case machines, machine, machineXML, define, undefine, start, destroy, requestShutdown, requestReboot, reset, suspend, resume
     case change, markStarted, abortOperation
     case addresses, pingAgent
-    case pools, volumes, volume, refreshPool, createVolume, deleteVolume, fileSize
+    case pools, volumes, volume, refreshPool, createVolume, deleteVolume, fileSize, readVolume
     case openUpload, uploadWrite, uploadFinish, uploadAbort
     case openDownload, downloadRead, downloadAbort
     case networks, leases
@@ -25,6 +25,7 @@ package enum FakeMethod: String, Sendable, CaseIterable {
             .setPoolAutostart, .defineNetwork, .startNetwork, .stopNetwork, .undefineNetwork, .setNetworkAutostart, .reserve, .release:
             true
         case .connect, .ping, .close, .machines, .machine, .machineXML, .addresses, .pingAgent, .pools, .volumes, .volume, .fileSize,
+            .readVolume,
             .openDownload, .downloadRead, .downloadAbort, .networks, .leases, .capabilities, .lint, .blockJob, .process, .screenshot,
             .statistics:
             false

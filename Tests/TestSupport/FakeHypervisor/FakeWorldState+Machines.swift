@@ -84,6 +84,7 @@ extension FakeWorldState {
         machine.blockJobs = [:]
         machine.processes = [:]
         if let path = definition.hardware.consoleLogPath {
+            for number in 0..<3 { files["\(path).\(number)"] = nil }
             files[path] = FakeFile()
             appendToConsole(path, "")
         }

@@ -52,6 +52,8 @@ final class ManagerBench: Sendable {
             options.retry = RetryPolicy(base: .milliseconds(1), cap: .milliseconds(1))
             options.limits = limits
             options.failPoint = failPoint
+            // No test is to knock at somebody's door: guests serve port 22 and no other.
+            options.tryPort = { _, port in port == 22 ? nil : "Connection refused" }
             let connections = hosts.enumerated().map { index, host in
                 (HostSettings(name: HostName("h\(index + 1)"), uri: "fake:///\(index + 1)"), host as any HostConnection)
             }

@@ -28,7 +28,7 @@ package struct MachineCreateJob: JobKind {
             if let nvram = creation.nvram { steps.append(volumes.show("show-nvram", nvram)) }
             let gates = GateSteps(
                 world: world, host: creation.host, machine: creation.id, timeout: .milliseconds(creation.waitTimeoutMilliseconds))
-            steps += creation.waitFor.map(gates.step)
+            steps += try gates.steps(creation.waitFor)
         }
         return steps
     }

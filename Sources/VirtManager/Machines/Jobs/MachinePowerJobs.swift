@@ -66,12 +66,16 @@ package struct MachinePowerJob: JobKind {
         let shutdown = power.shutdown(grace: .milliseconds(target.graceMilliseconds), thenStop: target.thenStop)
         switch action {
         case .start:
-            return [power.prepare(restore: target.restore), power.start(undoable: false), power.settle()] + target.waitFor.map(gates.step)
+            return [power.prepare(restore: target.restore), power.start(undoable: false), power.settle()]
+                + (try gates.steps(target.waitFor))
         case .shutdown: return [shutdown]
         case .stop: return [power.stop()]
         case .reboot:
-            return [shutdown, power.prepare(restore: false), power.start(undoable: false), power.settle()] + target.waitFor.map(gates.step)
-        case .reset: return [power.reset(since: target.requestedAtMilliseconds)] + target.waitFor.map(gates.step)
+            return [shutdown, power.prepare(restore: false), power.start(undoable: false), power.settle()]
+                + (try gates.steps(target.waitFor))
+        case .reset:
+            let mark = gates.needsMark(target.waitFor) ? [gates.markConsole()] : []
+            return mark + [power.reset(since: target.requestedAtMilliseconds)] + (try gates.steps(target.waitFor))
         case .pause: return [power.pause()]
         case .resume: return [power.resume(), power.settle()]
         case .save: return [power.save()]

@@ -110,10 +110,7 @@ package final class MachineService: Sendable {
         if action == .start, let restore = reader.bool("restore") { target.restore = restore }
         if action == .start || action == .reboot || action == .reset {
             target.waitFor = reader.strings("wait_for", max: 8) ?? []
-            for (index, gate) in target.waitFor.enumerated() where !MachineDraft.gates.contains(gate) {
-                problems.add(
-                    FieldProblem(pointer: "/wait_for/\(index)", detail: "is not a gate", value: .string(gate), allowed: MachineDraft.gates))
-            }
+            Gate.check(target.waitFor, at: "/wait_for", problems)
             if let timeout = reader.duration("wait_timeout", in: .seconds(1) ... .seconds(86_400)) {
                 target.waitTimeoutMilliseconds = Int64(timeout.milliseconds)
             }
