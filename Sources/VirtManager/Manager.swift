@@ -13,6 +13,8 @@ package final class Manager: Sendable {
     package let storage: StorageService
     package let networks: NetworkService
     package let consoles: ConsoleService
+    package let execs: ExecService
+    package let stats: StatsService
     package let jobs: JobService
     package let events: EventLog
     package let engine: JobEngine
@@ -80,6 +82,8 @@ package final class Manager: Sendable {
             storageRoots: options.storageRoots)
         networks = NetworkService(hosts: hosts, desk: desk)
         consoles = ConsoleService(hosts: hosts, limits: options.serviceLimits, clock: options.clock)
+        execs = ExecService(hosts: hosts, limits: options.serviceLimits, clock: options.clock)
+        stats = StatsService(hosts: hosts, limits: options.serviceLimits, clock: options.clock, log: log.named("stats"))
         jobs = JobService(engine: engine)
         world.children.use(machines, engine)
         expiry = ExpiryKeeper(
@@ -111,6 +115,7 @@ package final class Manager: Sendable {
                 var keeper = expiry
                 await keeper.run()
             }
+            group.addTask { [stats] in await stats.run() }
             group.addTask { [engine] in try await engine.run() }
             defer { group.cancelAll() }
             // The queue ends by a drain; monitors only by being cancelled.

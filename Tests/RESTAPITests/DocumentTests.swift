@@ -100,7 +100,7 @@ import VirtManager
         let lists: [(String, [String])] = [
             ("VM", MachineHandlers.shape.fields), ("Host", HostHandlers.shape.fields), ("Pool", PoolHandlers.shape.fields),
             ("Volume", VolumeHandlers.shape.fields), ("Network", NetworkHandlers.shape.fields),
-            ("Lease", NetworkHandlers.leaseShape.fields), ("Address", MachineHandlers.addressShape.fields), ("Job", JobHandlers.fields),
+            ("Lease", NetworkHandlers.leaseShape.fields), ("KnownAddress", GuestHandlers.addressShape.fields), ("Job", JobHandlers.fields),
             ("Event", Event.fields), ("Capabilities", HostCapabilityState.fields),
         ]
         for (schema, fields) in lists {

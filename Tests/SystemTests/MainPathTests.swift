@@ -60,7 +60,7 @@ extension RealHypervisor {
 
         private static func checkAddresses(_ daemon: DaemonProcess, _ address: String) async throws {
             // The lease may be seen a moment after the agent's answer.
-            let list = try await daemon.poll("\(vm)/addresses") { answer in
+            let list = try await daemon.poll("\(vm)/addresses?refresh=true") { answer in
                 Set(answer.items.compactMap { $0["source"]?.stringValue }).isSuperset(of: ["agent", "lease"])
             }
             for source in ["agent", "lease"] {

@@ -107,6 +107,11 @@ package struct JSONWriter {
         self.value(value)
     }
 
+    package mutating func field(_ name: String, _ value: Double?) {
+        guard let value else { return nullField(name) }
+        field(name, value)
+    }
+
     package mutating func field(_ name: String, _ value: some JSONWritable) {
         self.name(name)
         value.write(to: &self)

@@ -1,5 +1,6 @@
 internal import Hypervisor
 internal import JSON
+internal import Platform
 
 /// The guest agent's protocol (QEMU's qga/qapi-schema.json) as far as it is used: requests written, answers read.
 enum AgentMessage {

@@ -30,9 +30,6 @@ struct MachineHandlers: Sendable {
                 try await delete(change)
             },
             .get("/v1/vms/{vm}/xml", [Self.host, .value("inactive")]) { exchange, query in try await xml(exchange, query) },
-            .get("/v1/vms/{vm}/addresses", [Self.host] + Self.addressShape.parameters) { exchange, query in
-                try await addresses(exchange, query)
-            },
             .change(.post, "/v1/vms/{vm}/adopt", [Self.host], body: .optional) { change in try await adopt(change) },
         ] + MachineAction.allCases.map(actionRoute)
     }
@@ -65,18 +62,6 @@ struct MachineHandlers: Sendable {
         try query.finish()
         let text = try await machines.xml(try machines.get(exchange.name("vm"), host: host), inactive: inactive)
         return Answer.bytes(Array(text.utf8), "application/xml")
-    }
-
-    static let addressShape = ListShape(
-        fields: ["address", "prefix", "source", "observed_at", "mac"], filters: ["source", "mac"], sorts: ["address"],
-        tie: ["source", "mac"])
-
-    private func addresses(_ exchange: Exchange, _ query: QueryReader) async throws -> HTTPResponse {
-        let host = query.text("host")
-        let list = ListQuery(query, Self.addressShape)
-        try query.finish()
-        let found = try await machines.addresses(try machines.get(exchange.name("vm"), host: host))
-        return ListAnswer.make(exchange, found.map { encoder.object($0) }, list)
     }
 
     // MARK: Changing

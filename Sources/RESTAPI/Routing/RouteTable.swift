@@ -9,7 +9,7 @@ enum RouteTable {
             + HostHandlers(hosts: manager.hosts, encoder: encoder).routes
             + MachineHandlers(machines: manager.machines, encoder: encoder).routes
             + BulkHandlers(machines: manager.machines, encoder: encoder).routes
-            + ConsoleHandlers(machines: manager.machines, consoles: manager.consoles).routes
+            + GuestHandlers(manager: manager, encoder: encoder).routes
             + PoolHandlers(storage: manager.storage, encoder: encoder).routes
             + VolumeHandlers(storage: manager.storage, encoder: encoder).routes
             + ContentHandlers(storage: manager.storage, changes: changes).routes

@@ -47,6 +47,9 @@ package final class Fleet: Sendable {
     /// The machine as its host showed it last.
     func lastSeen(_ id: MachineID, on host: HostName) -> MachineObservation? { state.withLock { $0.stocks[host]?.machines[id] } }
 
+    /// A machine's addresses with the times at which they were told last: a view keeps those of when they came.
+    func addresses(of id: MachineID, on host: HostName) -> [ObservedAddress] { state.withLock { $0.stocks[host]?.addresses[id] ?? [] } }
+
     /// Volumes seen last in a pool.
     func volumes(in pool: String, on host: HostName) -> [VolumeObservation] {
         state.withLock { Array(($0.stocks[host]?.volumes[pool] ?? [:]).values) }

@@ -352,15 +352,33 @@ package final class HostMonitor: Sendable {
         while (try? await clock.sleep(for: .seconds(2))) != nil {
             turn += 1
             guard host.state.reach == .online else { continue }
-            for machine in host.fleet.view.machines where machine.host == host.name && machine.state == .running {
-                guard !machine.observation.hardware.nics.isEmpty, machine.addresses.isEmpty || turn % 15 == 0 else { continue }
-                do {
-                    try await host.refreshAddresses(of: machine.observation)
-                } catch {
-                    handle(error)
-                    break
+            let wanted = host.fleet.view.machines.filter { machine in
+                machine.host == host.name && machine.state == .running && !machine.observation.hardware.nics.isEmpty
+                    && (machine.addresses.isEmpty || turn % 15 == 0)
+            }
+            await refreshAddresses(of: wanted.map(\.observation))
+        }
+    }
+
+    /// Some at a time, so that an agent that keeps us waiting does not keep the others.
+    private func refreshAddresses(of machines: [MachineObservation]) async {
+        await withTaskGroup(of: Bool.self) { group in
+            var rest = machines.makeIterator()
+            func add() {
+                guard let machine = rest.next() else { return }
+                group.addTask {
+                    do throws(HypervisorError) {
+                        try await self.host.refreshAddresses(of: machine)
+                        return true
+                    } catch {
+                        self.handle(error)
+                        return false
+                    }
                 }
             }
+            for _ in 0..<4 { add() }
+            // A host that does not answer is not asked for all the others.
+            while let isFine = await group.next() { if isFine { add() } }
         }
     }
 }

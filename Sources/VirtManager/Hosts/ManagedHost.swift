@@ -10,6 +10,8 @@ package final class ManagedHost: Sendable {
     let fleet: Fleet
     /// What it said it can do, since it was connected last.
     private let learned = Mutex<HostCapabilities?>(nil)
+    /// Its driver cannot read the neighbour table: not asked again.
+    let hidesNeighbours = Atomic<Bool>(false)
 
     package init(settings: HostSettings, connection: any HostConnection, fleet: Fleet) {
         name = settings.name
@@ -104,23 +106,6 @@ package final class ManagedHost: Sendable {
             else { continue }
             do { try await refresh(reference) } catch { guard !error.isUncertain else { throw error } }
         }
-    }
-
-    /// Asks for a running guest's addresses: leases for all, the agent where it is connected.
-    @discardableResult
-    func refreshAddresses(of machine: MachineObservation) async throws(HypervisorError) -> [ObservedAddress] {
-        guard machine.state.isActive else { return [] }
-        var found: [ObservedAddress] = []
-        if machine.agentConnected, machine.state == .running {
-            do {
-                found += try await connection.addresses(machine.id, source: .agent).map { ObservedAddress($0, observedAt: .now()) }
-            } catch { guard !error.isUncertain else { throw error } }
-        }
-        do {
-            found += try await connection.addresses(machine.id, source: .lease).map { ObservedAddress($0, observedAt: .now()) }
-        } catch { guard !error.isUncertain else { throw error } }
-        fleet.take(addresses: found, of: machine.id, on: name)
-        return found
     }
 
     // MARK: Accelerators

@@ -48,13 +48,6 @@ package final class MachineService: Sendable {
         do { return try await host.connection.machineXML(machine.id, inactive: inactive) } catch { throw error.serviceError }
     }
 
-    /// Asked now, of the agent and the leases.
-    package func addresses(_ machine: MachineView) async throws(ServiceError) -> [ObservedAddress] {
-        let host = try hosts.require(machine.host)
-        guard host.state.reach == .online else { return machine.addresses }
-        do { return try await host.refreshAddresses(of: machine.observation) } catch { throw error.serviceError }
-    }
-
     // MARK: Power
 
     package func act(
