@@ -20,9 +20,11 @@ package final class Manager: Sendable {
     package let engine: JobEngine
     private let monitors: [HostMonitor]
     private let expiry: ExpiryKeeper
+    private let sweeper: UploadSweeper
 
     /// What the database must hold.
-    package static let schema = JobSchema.upgrades + VolumeStore.upgrades + AcceleratorStore.upgrades + EventStore.upgrades
+    package static let schema =
+        JobSchema.upgrades + VolumeStore.upgrades + AcceleratorStore.upgrades + EventStore.upgrades + UploadStore.upgrades
 
     package struct Options: Sendable {
         package var defaultHost: HostName?
@@ -78,8 +80,9 @@ package final class Manager: Sendable {
         machines = MachineService(
             hosts: hosts, desk: desk, defaults: options.defaults, installation: installation, impatience: world.impatience)
         storage = StorageService(
-            hosts: hosts, desk: desk, store: volumes, inbox: inbox, defaults: options.defaults,
-            storageRoots: options.storageRoots)
+            hosts: hosts, desk: desk, store: volumes, uploads: world.uploads, inbox: inbox, defaults: options.defaults,
+            storageRoots: options.storageRoots, limits: options.serviceLimits, now: options.now)
+        sweeper = UploadSweeper(storage: storage, log: log.named("uploads"), clock: options.clock, now: options.now)
         networks = NetworkService(hosts: hosts, desk: desk)
         consoles = ConsoleService(hosts: hosts, limits: options.serviceLimits, clock: options.clock)
         execs = ExecService(hosts: hosts, limits: options.serviceLimits, clock: options.clock)
@@ -98,7 +101,8 @@ package final class Manager: Sendable {
     static func kinds(_ world: JobWorld, _ inbox: UploadInbox) -> [any JobKind] {
         [MachineCreateJob(world), MachineDeleteJob(world), MachineUpdateJob(world), MachineAdoptJob(world)]
             + MachineAction.allCases.map { MachinePowerJob($0, world) } + BulkAction.allCases.map { BulkJob($0, world) }
-            + [VolumeCreateJob(world), VolumeDeleteJob(world), VolumeUploadJob(world, inbox: inbox)]
+            + [VolumeCreateJob(world), VolumeDeleteJob(world, inbox: inbox), VolumeResizeJob(world)]
+            + [UploadBeginJob(world), VolumeUploadJob(world, inbox: inbox)]
             + [PoolCreateJob(world), PoolUpdateJob(world), PoolDeleteJob(world), PoolRefreshJob(world)]
             + [NetworkCreateJob(world), NetworkUpdateJob(world), NetworkDeleteJob(world)]
     }
@@ -116,6 +120,7 @@ package final class Manager: Sendable {
                 await keeper.run()
             }
             group.addTask { [stats] in await stats.run() }
+            group.addTask { [sweeper] in await sweeper.run() }
             group.addTask { [engine] in try await engine.run() }
             defer { group.cancelAll() }
             // The queue ends by a drain; monitors only by being cancelled.

@@ -27,6 +27,11 @@ struct ContentHandlers: Sendable {
     private func download(_ exchange: Exchange, _ query: QueryReader) async throws -> HTTPResponse {
         let host = query.text("host")
         try query.finish()
+        if exchange.isHead,
+            let upload = try storage.unfinishedUpload(pool: exchange.name("pool"), volume: exchange.name("volume"), host: host)
+        {
+            return Answer.empty(204, fields: Self.fields(upload))
+        }
         let content = try await storage.download(pool: exchange.name("pool"), volume: exchange.name("volume"), host: host)
         let headers = exchange.request.headers
         // There is no validator for the content, so an If-Range never holds (RFC 9110 §13.1.5).
@@ -78,7 +83,9 @@ struct ContentHandlers: Sendable {
         let request = exchange.request
         // The bytes are not here yet: their number stands for them.
         let length = request.body.knownLength
-        let key = try IdempotencyRequest.read(request, exchange.caller, content: Array("length \(length ?? -1)".utf8))
+        let range = try Self.range(request)
+        let key = try IdempotencyRequest.read(
+            request, exchange.caller, content: Array("length \(length ?? -1)\(range.map { " of \($0)" } ?? "")".utf8))
         if let key, let job = try changes.jobs.earlier(key) { return try await finish(.job(job)) }
         let host = query.text("host")
         let options = UploadOptions(
@@ -87,11 +94,7 @@ struct ContentHandlers: Sendable {
         _ = WaitRequest.read(request, query)
         let mutation = ChangeRunner.mutation(exchange, query, key)
         try query.finish()
-        if request.headers.contains("content-range") {
-            throw Refusal(
-                status: 400, "upload.range_unsupported", .malformed, "parts of a volume cannot be put: send the whole",
-                parameters: [ParameterProblem("Content-Range", "must not be given")])
-        }
+        if let range { return try await part(range, exchange, options, host, mutation) }
         let result = try await changes.replaying(key) {
             let outcome = try await storage.upload(
                 pool: exchange.name("pool"), volume: exchange.name("volume"), host: host, options, source: UploadBody(body: request.body),
@@ -99,6 +102,50 @@ struct ContentHandlers: Sendable {
             return ChangeResult(outcome) { changes.encoder.object($0) }
         }
         return try await finish(result)
+    }
+
+    // MARK: In, by parts
+
+    private static func range(_ request: HTTPRequest) throws(Refusal) -> UploadRange? {
+        guard let text = request.headers["content-range"] else { return nil }
+        let form = "bytes FIRST-LAST/TOTAL, or bytes */TOTAL to ask how far it is"
+        guard let range = UploadRange(text), request.headers.values("content-range").count == 1 else {
+            throw Refusal(
+                status: 400, "upload.bad_range", .malformed, "the Content-Range is not one that is taken here",
+                parameters: [ParameterProblem("Content-Range", "must name the bytes and the total", value: .string(text), allowed: [form])])
+        }
+        let count = range.bytes.map { $0.upperBound - $0.lowerBound + 1 } ?? 0
+        if let length = request.body.knownLength, length != count {
+            throw Refusal(
+                status: 400, "upload.bad_range", .malformed, "Content-Range names \(count) bytes, Content-Length says \(length)",
+                parameters: [ParameterProblem("Content-Range", "must name as many bytes as are sent", value: .string(text))])
+        }
+        return range
+    }
+
+    /// 202 with how far it is, or the volume once all of it has come.
+    private func part(
+        _ range: UploadRange, _ exchange: Exchange, _ options: UploadOptions, _ host: String?, _ mutation: Mutation
+    ) async throws -> HTTPResponse {
+        do {
+            let outcome = try await storage.uploadPart(
+                pool: exchange.name("pool"), volume: exchange.name("volume"), host: host, range, options,
+                source: UploadBody(body: exchange.request.body), mutation)
+            switch outcome {
+            case .unfinished(let upload): return Answer.object(upload, status: 202, fields: Self.fields(upload))
+            case .finished(let job): return try await finish(.job(job))
+            case .plan(let plan): return Answer.object(plan)
+            }
+        } catch let error as ServiceError {
+            guard let offset = error.details["upload_offset"]?.integerValue else { throw error }
+            var refusal = Refusal(error)
+            refusal.fields = ["Upload-Offset": String(offset)]
+            throw refusal
+        }
+    }
+
+    private static func fields(_ upload: UploadState) -> HTTPFields {
+        ["Upload-Offset": String(upload.offset), "Upload-Length": String(upload.total)]
     }
 
     /// Waits for the end of the upload's job: it reads from this very request.

@@ -9,7 +9,7 @@ struct VolumeHandlers: Sendable {
     static let shape = ListShape(
         fields: [
             "type", "pool", "host", "name", "role", "path", "format", "capacity_bytes", "allocation_bytes", "backing", "used_by",
-            "children", "protected", "sha256",
+            "children", "protected", "sha256", "upload",
         ], filters: ["name", "role", "format", "protected"], sorts: ["name"], tie: [])
 
     private static let host = QueryParameter.value("host")
@@ -37,6 +37,14 @@ struct VolumeHandlers: Sendable {
                 try query.finish()
                 let volume = try await storage.volume(pool: exchange.name("pool"), volume: exchange.name("volume"), host: host)
                 return ResourceAnswer.make(encoder.object(volume), fields)
+            },
+            .change(.patch, "\(all)/{volume}", [Self.host], body: .required) { change in
+                let host = change.query.text("host")
+                try change.query.finish()
+                let outcome = try await storage.updateVolume(
+                    pool: change.exchange.name("pool"), volume: change.exchange.name("volume"), host: host, patch: change.object,
+                    change.mutation)
+                return ChangeResult(outcome) { encoder.object($0) }
             },
             .change(.delete, "\(all)/{volume}", [Self.host, .value("missing")], body: .none) { change in
                 let host = change.query.text("host")

@@ -13,6 +13,11 @@ package struct ServiceLimits: Sendable, Equatable {
     /// How long an event is kept.
     package var eventsAgeMilliseconds = 30 * 86_400_000
 
+    /// Uploads under way, those in parts counted until they are over.
+    package var uploads = 32
+    /// Of one upload.
+    package var uploadBytes = 1 << 40
+
     package init() {}
 
     /// A limit that the configuration can set.
@@ -32,6 +37,8 @@ package struct ServiceLimits: Sendable, Equatable {
         Key(name: "event_followers", range: 1...4096, path: \.eventFollowers),
         Key(name: "events_kept", range: 100...100_000_000, path: \.eventsKept),
         Key(name: "events_age_milliseconds", range: 60_000...315_360_000_000, path: \.eventsAgeMilliseconds),
+        Key(name: "uploads", range: 1...4096, path: \.uploads),
+        Key(name: "upload_bytes", range: 1 << 20...1 << 50, path: \.uploadBytes),
     ]
 
     /// The limit called `name` in the configuration; nil if there is none.

@@ -15,6 +15,8 @@ package final class Fleet: Sendable {
         var ticket: UInt64 = 0
     }
     private let state = Mutex(State())
+    /// Volumes that are not whole yet.
+    let unfinishedUploads = UnfinishedUploads()
     private let installation: String
     /// What is taken in, on its way to the timeline.
     let changes = FleetChanges()

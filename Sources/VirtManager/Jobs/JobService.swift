@@ -57,7 +57,7 @@ package final class JobService: Sendable {
     /// A new job (`retry_of`) that does the same once more. Not for uploads: their bytes are gone.
     package func retry(_ id: String, _ mutation: Mutation) async throws -> Job {
         let old = try await get(id)
-        guard old.kind != "volume.upload" else {
+        guard old.kind != "volume.upload", old.kind != "upload.begin" else {
             throw ServiceError("job.not_repeatable", .state, "the bytes of an upload are not kept; send them again", job: old.id)
         }
         guard old.state != .succeeded else {

@@ -10,6 +10,8 @@ package struct JobWorld: Sendable {
     package let installation: String
     /// What is known of volumes from their making.
     package let volumes: VolumeStore
+    /// Uploads in parts that are not over.
+    let uploads: UploadStore
     /// Who is to be off without further grace.
     package let impatience: Impatience
     /// For jobs that consist of others.
@@ -30,6 +32,7 @@ package struct JobWorld: Sendable {
         self.volumes = volumes
         self.impatience = impatience
         fleet = hosts.fleet
+        uploads = volumes.uploads(hosts.fleet.unfinishedUploads)
         self.clock = clock
         port = tryPort.map { GuestPort(attempt: $0) } ?? .direct
     }
@@ -47,6 +50,9 @@ package struct JobWorld: Sendable {
     /// one, and the host's storage driver believes it. nil if it is not there.
     func volume(_ reference: VolumeReference, on host: ManagedHost) async throws -> VolumeObservation? {
         guard let found = try await host.connection.volume(reference) else { return nil }
+        guard !fleet.unfinishedUploads.contains(reference, on: host.name) else {
+            throw JobFailure("volume.unfinished", category: "conflict", detail: "the upload of volume '\(reference)' is not over")
+        }
         return found.stated(by: try volumes.record(reference, on: host.name))
     }
 

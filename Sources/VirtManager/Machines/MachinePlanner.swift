@@ -80,7 +80,13 @@ struct MachinePlanner {
     func require(_ volume: VolumeReference, at pointer: String) async throws -> VolumeObservation? {
         let poolPointer = pointer.hasSuffix("/volume") ? String(pointer.dropLast("volume".count)) + "pool" : pointer
         guard requirePool(volume.pool, at: poolPointer) else { return nil }
-        if let found = try await host.refresh(volume) { return found }
+        if let found = try await host.refresh(volume) {
+            guard !host.fleet.unfinishedUploads.contains(volume, on: host.name) else {
+                problems.add(FieldProblem(pointer: pointer, detail: "is not whole: its upload is not over", value: .string(volume.volume)))
+                return nil
+            }
+            return found
+        }
         problems.add(
             FieldProblem(
                 pointer: pointer, detail: "there is no volume '\(volume.volume)' in pool '\(volume.pool)' on host '\(host.name)'",

@@ -41,25 +41,23 @@ extension StorageService {
         var pool = try self.pool(pool, host: host)
         let managed = try hosts.require(pool.host)
         try managed.requireOnline()
-        do { try await managed.refreshPools() } catch { throw error.serviceError }
-        pool = try self.pool(pool.name, host: pool.host.text)
+        pool = try await requirePool(pool.name, managed)
         var target = VolumeTarget(host: pool.host, volume: VolumeReference(pool: pool.name, volume: volume))
         target.bytes = options.length
         target.sha256 = options.sha256?.lowercased()
         try check(options, volume)
+        try refuseUnfinished(target)
+        try requireFreePlace(in: limits, bytes: options.length)
         target.replace = try await mayReplace(target, managed, options)
-        if let length = options.length, length > pool.observation.availableBytes {
-            throw ServiceError(
-                "pool.no_space", .noSpace,
-                "pool '\(pool.name)' has \(pool.observation.availableBytes) bytes left, the upload is \(length) bytes", isRetryable: true)
-        }
+        try await requireRoom(for: options.length ?? 0, in: pool.name, on: managed, besideOthers: true)
         if mutation.dryRun {
             let steps = try desk.engine.kind("volume.upload")?.steps(target.json) ?? []
             return .plan(DryRun(steps: steps.map(\.name), bytes: options.length ?? 0))
         }
         let incoming = IncomingUpload(
             source: source,
-            inspector: ImageInspector(stated: options.format.flatMap(ImageFormat.init(rawValue:)), expectedBytes: options.length))
+            inspector: ImageInspector(stated: options.format.flatMap(ImageFormat.init(rawValue:)), expectedBytes: options.length),
+            host: pool.host, pool: pool.name, announced: options.length, limits: limits)
         try await incoming.readHeader()
         let id = try desk.newID()
         inbox.put(incoming, for: id)
@@ -73,7 +71,7 @@ extension StorageService {
         }
     }
 
-    private func check(_ options: UploadOptions, _ volume: String) throws {
+    func check(_ options: UploadOptions, _ volume: String) throws {
         var problems: [FieldProblem] = []
         if !NameRules.isObjectName(volume) {
             problems.append(
@@ -97,7 +95,7 @@ extension StorageService {
     }
 
     /// Whether there is an old volume to be replaced; refuses one that is in use or must stay.
-    private func mayReplace(_ target: VolumeTarget, _ managed: ManagedHost, _ options: UploadOptions) async throws -> Bool {
+    func mayReplace(_ target: VolumeTarget, _ managed: ManagedHost, _ options: UploadOptions) async throws -> Bool {
         guard let old = try await managed.refresh(target.volume) else { return false }
         guard options.replace else {
             var taken = ServiceError(VolumeSteps.taken(target.volume))
@@ -116,6 +114,12 @@ extension StorageService {
     /// The bytes of a volume's file as they are.
     package func download(pool: String, volume: String, host: String?) async throws(ServiceError) -> VolumeContent {
         let state = try await self.volume(pool: pool, volume: volume, host: host)
+        if let upload = state.upload {
+            throw ServiceError(
+                "volume.unfinished", .conflict,
+                "the upload of volume '\(state.reference)' is not over: \(upload.offset) of \(upload.total) bytes",
+                hints: ["HEAD tells how far it is"])
+        }
         let managed = try hosts.require(state.host)
         try managed.requireOnline()
         do {

@@ -8,14 +8,22 @@ package final class StorageService: Sendable {
     let hosts: HostService
     let desk: JobDesk
     let store: VolumeStore
+    let uploads: UploadStore
     let inbox: UploadInbox
     let defaults: MachineDefaults
     /// New directory pools are made only below these; canonical.
     let storageRoots: [String]
+    let limits: ServiceLimits
+    /// The time of day.
+    let now: @Sendable () -> Timestamp
 
     init(
-        hosts: HostService, desk: JobDesk, store: VolumeStore, inbox: UploadInbox, defaults: MachineDefaults, storageRoots: [String]
+        hosts: HostService, desk: JobDesk, store: VolumeStore, uploads: UploadStore, inbox: UploadInbox, defaults: MachineDefaults,
+        storageRoots: [String], limits: ServiceLimits, now: @escaping @Sendable () -> Timestamp
     ) {
+        self.uploads = uploads
+        self.limits = limits
+        self.now = now
         self.storageRoots = storageRoots.compactMap { $0 == "/" ? "/" : PoolPath.canonical($0) }
         self.hosts = hosts
         self.desk = desk
@@ -51,7 +59,7 @@ package final class StorageService: Sendable {
         }
         let records = (try? store.records(in: pool.name, on: pool.host)) ?? [:]
         let maker = VolumeStateMaker(fleet: hosts.fleet, host: pool.host)
-        return seen.map { maker.state($0, record: records[$0.reference.volume]) }.sorted { $0.reference < $1.reference }
+        return seen.map { self.state($0, records[$0.reference.volume], maker) }.sorted { $0.reference < $1.reference }
     }
 
     /// `volume.not_found`.
@@ -69,7 +77,13 @@ package final class StorageService: Sendable {
                 hints: ["GET /v1/pools/\(pool.name)/volumes lists what is there"])
         }
         let record = try? store.record(reference, on: pool.host)
-        return VolumeStateMaker(fleet: hosts.fleet, host: pool.host).state(seen, record: record)
+        return state(seen, record, VolumeStateMaker(fleet: hosts.fleet, host: pool.host))
+    }
+
+    private func state(_ seen: VolumeObservation, _ record: VolumeStore.Record?, _ maker: VolumeStateMaker) -> VolumeState {
+        var state = maker.state(seen, record: record)
+        if let upload = try? uploads.record(seen.reference, on: state.host), upload.isMade { state.upload = UploadState(upload) }
+        return state
     }
 
     // MARK: Making and deleting
@@ -84,9 +98,7 @@ package final class StorageService: Sendable {
         let name = reader.objectName("name", required: true)
         let formats = PoolType.formats(of: pool.observation.type)
         guard let usual = formats.first else {
-            throw ServiceError(
-                "pool.read_only", .unsupported,
-                "pool '\(pool.name)' is of type '\(pool.observation.type)': its volumes are given from outside")
+            throw readOnly(pool)
         }
         let format = reader.choice("format", formats) ?? usual
         let size = reader.byteCount("size", alias: "capacity_bytes", in: 1 << 20...MachineDraft.largestDisk)
@@ -128,11 +140,21 @@ package final class StorageService: Sendable {
 
     private func refuseTaken(_ target: VolumeTarget, _ managed: ManagedHost) async throws {
         if try await managed.refresh(target.volume) != nil { throw ServiceError(VolumeSteps.taken(target.volume)) }
+        try refuseUnfinished(target)
+    }
+
+    /// The name is promised to an upload that is not over.
+    func refuseUnfinished(_ target: VolumeTarget) throws {
+        guard let upload = try uploads.record(target.volume, on: target.host) else { return }
+        throw ServiceError(
+            "volume.unfinished", .conflict, "an upload of volume '\(target.volume)' is not over: \(upload.offset) of \(upload.total) bytes",
+            hints: ["go on with Content-Range", "or DELETE the volume"],
+            details: JSONObject([("upload_offset", .integer(upload.offset))]))
     }
 
     func enqueue(_ kind: String, _ target: VolumeTarget, _ mutation: Mutation, id: JobID? = nil) async throws -> Job {
         let key = "\(target.host)/\(target.volume)"
-        let reservations = kind == "volume.delete" ? [] : ["volume:\(key)"]
+        let reservations = ["volume.delete", "volume.resize"].contains(kind) ? [] : ["volume:\(key)"]
         var locks = [LockRequest("pool:\(target.host)/\(target.volume.pool)", .shared), LockRequest("volume:\(key)", .exclusive)]
         if let backing = target.backing { locks.append(LockRequest("volume:\(target.host)/\(backing)", .shared)) }
         return try await desk.enqueue(
@@ -148,6 +170,9 @@ package final class StorageService: Sendable {
         do {
             state = try await self.volume(pool: pool, volume: volume, host: host)
         } catch {
+            if error.code == "volume.not_found", let upload = try unfinished(pool, volume, host) {
+                return try await deleteUpload(upload, mutation)
+            }
             guard missingOK && error.code == "volume.not_found" else { throw error }
             return .absent
         }
@@ -163,7 +188,24 @@ package final class StorageService: Sendable {
             if mutation.dryRun { return .plan(DryRun(refused: error)) }
             throw error
         }
+        if let upload = try uploads.record(state.reference, on: state.host), upload.isMade {
+            return try await deleteUpload(upload, mutation)
+        }
         if mutation.dryRun { return .plan(DryRun(steps: ["delete"])) }
         return .job(try await enqueue("volume.delete", VolumeTarget(host: state.host, volume: state.reference), mutation))
+    }
+
+    private func unfinished(_ pool: String, _ volume: String, _ host: String?) throws(ServiceError) -> UploadRecord? {
+        let pool = try self.pool(pool, host: host)
+        return try? uploads.record(VolumeReference(pool: pool.name, volume: volume), on: pool.host)
+    }
+
+    /// An unfinished upload, with its volume if it has one by now.
+    private func deleteUpload(_ upload: UploadRecord, _ mutation: Mutation) async throws -> Outcome<VolumeState> {
+        try hosts.require(upload.host).requireOnline()
+        if mutation.dryRun { return .plan(DryRun(steps: ["delete", "forget"])) }
+        var target = VolumeTarget(host: upload.host, volume: upload.volume)
+        target.upload = upload.id
+        return .job(try await enqueue("volume.delete", target, mutation))
     }
 }

@@ -11,6 +11,8 @@ package struct VolumeState: Sendable, Equatable, JSONWritable {
     package var backing: VolumeReference?
     package var usedBy: [String]
     package var children: [String]
+    /// While its upload in parts is not over.
+    package var upload: UploadState?
 
     package var reference: VolumeReference { observation.reference }
     package var path: String { Self.path(reference) }
@@ -33,6 +35,7 @@ package struct VolumeState: Sendable, Equatable, JSONWritable {
             writer.field("children", children)
             writer.field("protected", false)
             writer.field("sha256", sha256)
+            if let upload { writer.field("upload", upload) } else { writer.nullField("upload") }
         }
     }
 }

@@ -57,19 +57,27 @@ package struct VolumeStore: Sendable {
     }
 
     package func write(_ record: Record, bytes: Int64, job: String, _ volume: VolumeReference, on host: HostName) async throws {
-        try await database.write { connection in
-            _ = try connection.execute(
-                """
-                INSERT INTO volume (host, pool, name, format, sha256, bytes, job_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
-                ON CONFLICT DO UPDATE SET format = excluded.format, sha256 = excluded.sha256, bytes = excluded.bytes,
-                    job_id = excluded.job_id, created_at = excluded.created_at
-                """,
-                [
-                    .text(host.text), .text(volume.pool), .text(volume.volume), .text(record.format), .text(record.sha256), .integer(bytes),
-                    .text(job), .integer(Timestamp.now().milliseconds),
-                ])
-        }
+        try await database.write { connection in try Self.put(record, bytes: bytes, job: job, volume, on: host, connection) }
     }
+
+    /// As `write`, as a part of a larger transaction.
+    static func put(
+        _ record: Record, bytes: Int64, job: String, _ volume: VolumeReference, on host: HostName, _ connection: Connection
+    ) throws {
+        try connection.execute(
+            """
+            INSERT INTO volume (host, pool, name, format, sha256, bytes, job_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?)
+            ON CONFLICT DO UPDATE SET format = excluded.format, sha256 = excluded.sha256, bytes = excluded.bytes,
+                job_id = excluded.job_id, created_at = excluded.created_at
+            """,
+            [
+                .text(host.text), .text(volume.pool), .text(volume.volume), .text(record.format), .text(record.sha256), .integer(bytes),
+                .text(job), .integer(Timestamp.now().milliseconds),
+            ])
+    }
+
+    /// Uploads in parts, kept in the same database.
+    func uploads(_ names: UnfinishedUploads) -> UploadStore { UploadStore(database, names: names) }
 
     /// Forgets all volumes of a pool.
     package func deleteAll(in pool: String, on host: HostName) async throws {

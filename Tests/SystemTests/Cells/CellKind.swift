@@ -21,7 +21,7 @@ struct CellKind: Sendable {
     static let vm = "/v1/vms/st-cell"
     static let volume = "/v1/pools/default/volumes/st-cell-volume.qcow2"
 
-    static let all: [CellKind] = [create] + power + [update, delete, volumeCreate, volumeDelete, upload]
+    static let all: [CellKind] = [create] + power + [update, delete, volumeCreate, volumeDelete, upload] + places
 
     // MARK: Machines
 
@@ -135,6 +135,8 @@ struct CellKind: Sendable {
 struct CellWorld: Equatable, Sendable, CustomStringConvertible {
     var machine: String?
     var volumes: [String] = []
+    /// Networks and pools, with what virsh says of them.
+    var places: [String] = []
     var isListedAsOnDisk = true
 
     /// The API's word for a state, in virsh's words.
@@ -144,12 +146,17 @@ struct CellWorld: Equatable, Sendable, CustomStringConvertible {
 
     static func look(at host: LabHost) async throws -> CellWorld {
         let world = try await HostWorld.look(at: host, prefix: CellKind.machine)
+        let lists = try await host.virsh("net-list --all; pool-list --all").split(separator: "\n")
+        let places = lists.map { $0.split(separator: " ").joined(separator: " ") }.filter { $0.hasPrefix(CellKind.machine) }
         let names = world.volumes.map { name in
             name.hasPrefix("\(CellKind.machine)-vda-") ? "disk" : name.contains("console") ? "console" : name
         }
         return CellWorld(
-            machine: world.machines[CellKind.machine], volumes: names.sorted(), isListedAsOnDisk: world.files == world.volumes)
+            machine: world.machines[CellKind.machine], volumes: names.sorted(), places: places.sorted(),
+            isListedAsOnDisk: world.files == world.volumes)
     }
 
-    var description: String { "machine \(machine ?? "none"), volumes \(volumes)\(isListedAsOnDisk ? "" : ", other files than listed")" }
+    var description: String {
+        "machine \(machine ?? "none"), volumes \(volumes), \(places)\(isListedAsOnDisk ? "" : ", other files than listed")"
+    }
 }

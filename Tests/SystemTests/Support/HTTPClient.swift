@@ -13,13 +13,17 @@ struct HTTPClient: Sendable {
     private static let pool = Result { try BlockingPool(name: "http-clients", threads: 64) }
 
     /// Sends one request and reads the answer to its end. Throws when the daemon is not there, or ends in between.
-    /// - Parameter missing: bytes of the body that are announced and never come: the sending side is closed before them.
+    /// - Parameters:
+    ///   - missing: bytes of the body that are announced and never come: the sending side is closed before them.
+    ///   - isChunked: the body's length is not announced.
     func send(
         _ method: String, _ target: String, fields: [(String, String)] = [], body: [UInt8] = [], missing: Int = 0,
-        limit: Duration = .seconds(60)
+        isChunked: Bool = false, limit: Duration = .seconds(60)
     ) async throws -> HTTPAnswer {
-        let head = ([("Host", "gantry"), ("Connection", "close"), ("Content-Length", "\(body.count + missing)")] + fields)
+        let length = isChunked ? ("Transfer-Encoding", "chunked") : ("Content-Length", "\(body.count + missing)")
+        let head = ([("Host", "gantry"), ("Connection", "close"), length] + fields)
             .reduce("\(method) \(target) HTTP/1.1\r\n") { $0 + "\($1.0): \($1.1)\r\n" }
+        let body = isChunked ? Array("\(String(body.count, radix: 16))\r\n".utf8) + body + Array("\r\n0\r\n\r\n".utf8) : body
         return try await Self.pool.get().run { try exchange(Array("\(head)\r\n".utf8), body, isCut: missing > 0, limit) }
     }
 

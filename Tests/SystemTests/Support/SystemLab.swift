@@ -81,5 +81,14 @@ actor SystemLab {
             try FileManager.default.removeItem(atPath: "\(host.images)/\(file)")
         }
         try await host.virsh("pool-refresh", "default")
+        for name in try await host.virsh("net-list", "--all", "--name").split(whereSeparator: \.isWhitespace) where name.hasPrefix(prefix) {
+            _ = try await host.tryVirsh("net-destroy", String(name))
+            _ = try await host.tryVirsh("net-undefine", String(name))
+        }
+        for name in try await host.virsh("pool-list", "--all", "--name").split(whereSeparator: \.isWhitespace) where name.hasPrefix(prefix)
+        {
+            _ = try await host.tryVirsh("pool-destroy", String(name))
+            _ = try await host.tryVirsh("pool-undefine", String(name))
+        }
     }
 }

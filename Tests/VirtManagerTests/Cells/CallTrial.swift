@@ -32,6 +32,7 @@ struct CallTrial: Sendable {
         trial = try await CellTrial.undisturbed(fixture).without(console: fixture.showsRepetition)
         let (bench, world) = try await CellTrial.prepared(fixture)
         let life = try await bench.start()
+        try await fixture.setUp(life)
         world.faults.forgetCalls()
         _ = try await life.end(try await fixture.request(life))
         calls = world.faults.log.map(\.method).filter(\.changes)
@@ -54,8 +55,9 @@ struct CallTrial: Sendable {
     func run(_ cell: Cell) async throws -> [String] {
         let fixture = trial.fixture
         let (bench, world) = try await CellTrial.prepared(fixture)
-        let before = world.inventory()
         var life = try await bench.start()
+        try await fixture.setUp(life)
+        let before = world.inventory()
         world.faults.plan(.changing, call: cell.call, moment: cell.moment, Self.effect(cell.injury))
         let job = try await fixture.request(life)
         if cell.injury == .death {
@@ -77,7 +79,7 @@ struct CallTrial: Sendable {
         let found = WorldPicture(world, replacing: [job.id.short: "JOB"]).without(console: fixture.showsRepetition)
         problems += judge(end, cell, found)
         let orphans = world.inventory().orphans(since: before)
-        if !orphans.isEmpty, !(fixture.kind.hasPrefix("volume.") && found == trial.pictures.last) { problems.append("orphans: \(orphans)") }
+        if !orphans.isEmpty, !(fixture.makesVolumes && found == trial.pictures.last) { problems.append("orphans: \(orphans)") }
         try await until("\(fixture.name): nothing in hand after \(cell)") { try await running.isIdle() }
         try await life.stop()
         return problems

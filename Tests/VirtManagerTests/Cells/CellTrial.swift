@@ -24,6 +24,8 @@ struct CellTrial: Sendable {
             let picture = WorldPicture(world, replacing: [job.short: "JOB"])
             seen.withLock { $0.append(picture) }
         }
+        try await fixture.setUp(life)
+        seen.withLock { $0 = [WorldPicture(world)] }
         let job = try await life.end(try await fixture.request(life))
         guard job.state == .succeeded, job.kind == fixture.kind, let kind = life.manager.engine.kind(fixture.kind) else {
             throw NotReached(description: "\(fixture.name): ended \(job.state.rawValue): \(job.failure?.detail ?? "")")
@@ -66,9 +68,10 @@ struct CellTrial: Sendable {
 
     func run(_ cell: CrashCell) async throws -> Verdict {
         let (bench, world) = try await Self.prepared(fixture)
-        let before = world.inventory()
         let controller = CrashCellController(cell)
         var life = try await bench.start { try await controller.pass($0, $1) }
+        try await fixture.setUp(life)
+        let before = world.inventory()
         controller.attach(life.manager.engine)
         let job = try await fixture.request(life)
         var attempts = 1
@@ -84,7 +87,7 @@ struct CellTrial: Sendable {
         try await judge(end, controller.isCancelAccepted, world, &verdict)
         // A volume that was asked for belongs to nobody, and is no orphan once it is whole.
         let orphans = world.inventory().orphans(since: before)
-        let isWhole = fixture.kind.hasPrefix("volume.") && WorldPicture(world) == pictures[steps.count]
+        let isWhole = fixture.makesVolumes && WorldPicture(world) == pictures[steps.count]
         if !orphans.isEmpty, !isWhole { verdict.problems.append("orphans: \(orphans)") }
         try await judgeLife(life, end, world, &verdict)
         try await judgeSecond(life, end, world, &verdict)
@@ -157,14 +160,16 @@ struct CellTrial: Sendable {
         } catch is NotReached {
             verdict.problems.append("the inventory does not agree with the world")
         }
-        try judgeRecord(life, world, &verdict)
+        try judgeRecord(life, end, world, &verdict)
     }
 
     /// A digest is only known of a volume that is there, as it was sent.
-    private func judgeRecord(_ life: ManagerBench.Life, _ world: FakeWorld, _ verdict: inout Verdict) throws {
+    private func judgeRecord(_ life: ManagerBench.Life, _ end: Job, _ world: FakeWorld, _ verdict: inout Verdict) throws {
         let record = try life.manager.storage.store.record(.sample("new.img"), on: HostName("h1"))
-        let isThere = WorldPicture(world) == pictures[steps.count]
-        if fixture.kind == "volume.upload", (record != nil) != isThere { verdict.problems.append("record: \(record != nil)") }
+        // All bytes of one in parts are there before it is one that others may have.
+        let isThere = fixture.isInParts ? end.state == .succeeded : WorldPicture(world) == pictures[steps.count]
+        let isKept = fixture.isInParts ? record?.sha256.isEmpty == false : record != nil
+        if fixture.kind == "volume.upload", isKept != isThere { verdict.problems.append("record: \(record != nil)") }
     }
 
     /// The same request once more brings about what was wanted, or says clearly why not.
@@ -179,7 +184,7 @@ struct CellTrial: Sendable {
                 verdict.problems.append("after the same once more the world is \(found)")
             }
         case .nothingToDo, .refused("vm.exists"), .refused("volume.exists"), .refused("vm.not_found"), .refused("vm.wrong_state"),
-            .refused("network.exists"), .refused("pool.exists"):
+            .refused("network.exists"), .refused("pool.exists"), .refused("upload.not_found"):
             if WorldPicture(world, replacing: [end.id.short: "JOB"]) != before { verdict.problems.append("\(second) changed the world") }
         case .refused(let code):
             verdict.problems.append("the same once more was refused: \(code)")

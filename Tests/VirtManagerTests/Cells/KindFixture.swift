@@ -13,6 +13,8 @@ struct KindFixture: Sendable {
     let name: String
     let kind: String
     let prepare: @Sendable (FakeWorld) async throws -> Void
+    /// What comes before the request that is not part of the trial.
+    var setUp: @Sendable (Life) async throws -> Void = { _ in }
     let request: @Sendable (Life) async throws -> Job
     /// The same request once more after the end: what it comes to.
     let again: @Sendable (Life) async throws -> Second
@@ -20,6 +22,10 @@ struct KindFixture: Sendable {
     var leftAfterUndo: @Sendable (FailPointSite) -> Int = { _ in 0 }
     /// Steps that find their effect there already: an error in their place does no harm.
     var idleSteps: Set<String> = []
+    /// A volume that was asked for belongs to nobody.
+    var makesVolumes: Bool { kind.hasPrefix("volume.") || kind.hasPrefix("upload.") }
+    /// Its volume is there before the job, not whole.
+    var isInParts: Bool { name.hasSuffix("parts") }
     /// Whether doing it twice shows: a guest that boots once more writes on its console once more.
     var showsRepetition: Bool { kind.hasSuffix(".reboot") || kind.hasSuffix(".reset") }
     /// A job that only waits itself, and has others do the work. Those have cells of their own.

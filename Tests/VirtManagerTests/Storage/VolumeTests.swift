@@ -52,7 +52,7 @@ import Testing
             let options = UploadOptions(format: "vmdk", sha256: "zz", length: 0)
             let bad = try await refusal { _ = try await Self.upload(life, ListSource([]), options, name: "../x") }
             #expect(Set(bad.problems.map(\.pointer)) == ["volume", "format", "sha256", "content-length"])
-            let large = try await refusal { _ = try await Self.upload(life, ListSource([]), UploadOptions(length: 1 << 50)) }
+            let large = try await refusal { _ = try await Self.upload(life, ListSource([]), UploadOptions(length: 1 << 39)) }
             #expect(large.code == "pool.no_space")
             #expect(life.bench.world.faults.changingCount == calls)
             #expect(try await life.manager.jobs.list(JobFilter(), after: nil, limit: 10).isEmpty)

@@ -41,7 +41,10 @@ final class ManagerBench: Sendable {
         private let task: Task<Void, any Error>
         private let isOver = SharedFlag()
 
-        init(_ bench: ManagerBench, limits: JobLimits, failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)?) throws {
+        init(
+            _ bench: ManagerBench, limits: JobLimits, serviceLimits: ServiceLimits,
+            failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)?
+        ) throws {
             self.bench = bench
             database = try Database.open(path: bench.folder.database, schema: Manager.schema)
             hosts = bench.worlds.map { FakeHost($0) }
@@ -51,6 +54,7 @@ final class ManagerBench: Sendable {
             options.events = bench.events
             options.retry = RetryPolicy(base: .milliseconds(1), cap: .milliseconds(1))
             options.limits = limits
+            options.serviceLimits = serviceLimits
             options.failPoint = failPoint
             // No test is to knock at somebody's door: guests serve port 22 and no other.
             options.tryPort = { _, port in port == 22 ? nil : "Connection refused" }
@@ -124,9 +128,10 @@ final class ManagerBench: Sendable {
 
     /// Begins a life and waits until its hosts are listed and their accelerators known.
     func start(
-        limits: JobLimits = JobLimits(), waits: Bool = true, failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)? = nil
+        limits: JobLimits = JobLimits(), serviceLimits: ServiceLimits = ServiceLimits(),
+        waits: Bool = true, failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)? = nil
     ) async throws -> Life {
-        let life = try Life(self, limits: limits, failPoint: failPoint)
+        let life = try Life(self, limits: limits, serviceLimits: serviceLimits, failPoint: failPoint)
         if waits {
             try await until("all hosts online") { life.fleet.hosts.allSatisfy { $0.reach == .online && $0.accelerators != nil } }
         }

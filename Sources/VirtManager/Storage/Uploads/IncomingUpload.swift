@@ -1,22 +1,7 @@
+internal import Hypervisor
 internal import JSON
-internal import JobQueue
 internal import Platform
 internal import Synchronization
-
-/// Bytes that come in from a caller, pulled one piece at a time; nil at the end. Throws if the caller went away.
-package protocol UploadSource: Sendable {
-    func next() async throws -> [UInt8]?
-}
-
-/// The uploads whose bytes are on their way. Lives in memory only: after a restart there is nothing to read from any more,
-/// and the job of such an upload undoes itself.
-final class UploadInbox: Sendable {
-    private let uploads = Mutex<[JobID: IncomingUpload]>([:])
-
-    subscript(job: JobID) -> IncomingUpload? { uploads.withLock { $0[job] } }
-    func put(_ upload: IncomingUpload, for job: JobID) { uploads.withLock { $0[job] = upload } }
-    func remove(_ job: JobID) { uploads.withLock { $0[job] = nil } }
-}
 
 /// One upload on its way: inspects and hashes what passes through.
 final class IncomingUpload: Sendable {
@@ -27,14 +12,26 @@ final class IncomingUpload: Sendable {
         var isEnded = false
         var isDelivered = false
     }
+    let host: HostName
+    let pool: String
     private let source: any UploadSource
+    private let limits: ServiceLimits
+    private let announced: Int64?
     private let state: Mutex<State>
     private let hash = Mutex(SHA256())
 
-    init(source: any UploadSource, inspector: ImageInspector) {
+    /// - Parameter announced: the length of all of it, where that is known.
+    init(source: any UploadSource, inspector: ImageInspector, host: HostName, pool: String, announced: Int64?, limits: ServiceLimits) {
+        self.host = host
+        self.pool = pool
         self.source = source
+        self.limits = limits
+        self.announced = announced
         state = Mutex(State(inspector: inspector))
     }
+
+    /// Bytes that are still to come, as far as that is known.
+    var outstandingBytes: Int64 { announced.map { announced in max(0, announced - state.withLock { $0.inspector.fileBytes }) } ?? 0 }
 
     /// What was found out, once everything has come: `{format, virtual_bytes, file_bytes, sha256}`.
     var report: JSONValue? { state.withLock { $0.report } }
@@ -77,12 +74,27 @@ final class IncomingUpload: Sendable {
         do {
             guard let piece else { return try end() }
             hash.withLock { $0.update(piece) }
-            return try state.withLock { try $0.inspector.feed(piece) }
+            let released = try state.withLock { try $0.inspector.feed(piece) }
+            let come = state.withLock { $0.inspector.fileBytes }
+            guard come <= Int64(limits.uploadBytes) else { throw StorageService.tooLarge(come, limits) }
+            return released
         } catch let refusal as ImageRefusal {
-            throw ServiceError(
-                "image.\(refusal.reason.rawValue)", .invalid, "the image is refused: \(refusal.detail)",
-                hints: ["images must be raw or qcow2, whole in themselves: qemu-img convert -O qcow2 makes such a one"])
+            throw Self.refused(refusal)
         }
+    }
+
+    static func refused(_ refusal: ImageRefusal) -> ServiceError {
+        ServiceError(
+            "image.\(refusal.reason.rawValue)", .invalid, "the image is refused: \(refusal.detail)",
+            hints: ["images must be raw or qcow2, whole in themselves: qemu-img convert -O qcow2 makes such a one"])
+    }
+
+    /// As the report of an upload says it: `{format, virtual_bytes, file_bytes, sha256}`.
+    static func report(_ report: ImageReport, sha256: String) -> JSONValue {
+        [
+            "format": .string(report.format.rawValue), "virtual_bytes": .integer(report.virtualBytes),
+            "file_bytes": .integer(report.fileBytes), "sha256": .string(sha256),
+        ]
     }
 
     private func end() throws -> [UInt8] {
@@ -90,10 +102,7 @@ final class IncomingUpload: Sendable {
         return try state.withLock { state in
             state.isEnded = true
             let (report, rest) = try state.inspector.finish()
-            state.report = [
-                "format": .string(report.format.rawValue), "virtual_bytes": .integer(report.virtualBytes),
-                "file_bytes": .integer(report.fileBytes), "sha256": .string(digest),
-            ]
+            state.report = Self.report(report, sha256: digest)
             return rest
         }
     }

@@ -1,103 +1,10 @@
-package import Hypervisor
+internal import Hypervisor
 package import JSON
 package import JobQueue
 
-/// The arguments of the jobs on one volume.
-package struct VolumeTarget: Sendable, Equatable {
-    package var host: HostName
-    package var volume: VolumeReference
-    package var format = "qcow2"
-    package var bytes: Int64?
-    package var backing: VolumeReference?
-    package var sha256: String?
-    package var replace = false
-
-    package init(host: HostName, volume: VolumeReference) {
-        self.host = host
-        self.volume = volume
-    }
-
-    package var json: JSONValue {
-        [
-            "host": .string(host.text), "volume": volume.json, "format": .string(format), "bytes": bytes.map(JSONValue.integer) ?? .null,
-            "backing": backing?.json ?? .null, "sha256": sha256.map(JSONValue.string) ?? .null, "replace": .bool(replace),
-        ]
-    }
-
-    package init?(json: JSONValue) {
-        guard let object = json.objectValue, let host = object["host"]?.stringValue, let volume = VolumeReference(json: object["volume"])
-        else { return nil }
-        self.init(host: HostName(host), volume: volume)
-        format = object["format"]?.stringValue ?? format
-        bytes = object["bytes"]?.integerValue
-        backing = VolumeReference(json: object["backing"])
-        sha256 = object["sha256"]?.stringValue
-        replace = object["replace"]?.boolValue ?? false
-    }
-
-    /// What jobs on a volume answer.
-    var result: JSONValue {
-        [
-            "volumes": [
-                [
-                    "pool": .string(volume.pool), "name": .string(volume.volume), "host": .string(host.text),
-                    "href": .string(VolumeState.path(volume)),
-                ]
-            ]
-        ]
-    }
-}
-
-/// `volume.create`: a new, empty volume, or an overlay on another.
-package struct VolumeCreateJob: JobKind {
-    package let name = "volume.create"
-    let world: JobWorld
-
-    package init(_ world: JobWorld) { self.world = world }
-
-    package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
-        guard let target = VolumeTarget(json: arguments) else { throw unreadableArguments(name) }
-        let steps = VolumeSteps(world: world, host: target.host)
-        return [
-            steps.requireAbsent(target.volume),
-            steps.make("create", target.volume, isOurName: false) { [world] host in
-                var backing: VolumeSpec.Backing?
-                var bytes = target.bytes
-                if let wanted = target.backing {
-                    guard let base = try await world.volume(wanted, on: host) else {
-                        throw JobFailure("volume.not_found", category: "not_found", detail: "volume '\(wanted)' is gone")
-                    }
-                    if let writer = VolumeUse(fleet: world.fleet, host: host.name).writers(of: wanted, path: base.path).first {
-                        throw JobFailure(
-                            "volume.in_use", category: "conflict", detail: "volume '\(wanted)' is written to by VM '\(writer.name)'")
-                    }
-                    backing = .init(path: wanted.pool == target.volume.pool ? wanted.volume : base.path, format: base.format)
-                    bytes = bytes ?? base.capacityBytes
-                }
-                return VolumeSpec(reference: target.volume, format: target.format, capacityBytes: bytes, backing: backing)
-            },
-        ]
-    }
-
-    package func result(_ context: StepContext) async throws -> JSONValue? { VolumeTarget(json: context.arguments)?.result }
-}
-
-/// `volume.delete`: refused while anything uses it. Forward only.
-package struct VolumeDeleteJob: JobKind {
-    package let name = "volume.delete"
-    package let isUndoable = false
-    let world: JobWorld
-
-    package init(_ world: JobWorld) { self.world = world }
-
-    package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
-        guard let target = VolumeTarget(json: arguments) else { throw unreadableArguments(name) }
-        return [VolumeSteps(world: world, host: target.host).delete("delete", target.volume)]
-    }
-}
-
 /// `volume.upload`: bytes from a caller become a volume. It is there for others only once it is whole, of the stated
-/// format and digest; a cut, a refusal, or the end of the daemon takes it away again.
+/// format and digest. Sent in one piece, a cut, a refusal, or the end of the daemon takes it away again; sent in parts, this
+/// is the end of it, when all have come.
 package struct VolumeUploadJob: JobKind {
     package let name = "volume.upload"
     let world: JobWorld
@@ -110,6 +17,10 @@ package struct VolumeUploadJob: JobKind {
 
     package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
         guard let target = VolumeTarget(json: arguments) else { throw unreadableArguments(name) }
+        if let upload = target.upload {
+            let ending = UploadEnding(world: world, target: target, upload: upload)
+            return [ending.verify(), ending.writeHead(), publish(target, after: "verify")]
+        }
         let steps = VolumeSteps(world: world, host: target.host)
         return [
             target.replace ? removeOld(target, steps) : steps.requireAbsent(target.volume),
@@ -117,7 +28,7 @@ package struct VolumeUploadJob: JobKind {
                 VolumeSpec(reference: target.volume, format: "raw", capacityBytes: target.bytes ?? 0)
             },
             receive(target),
-            publish(target),
+            publish(target, after: "receive"),
         ]
     }
 
@@ -149,8 +60,13 @@ package struct VolumeUploadJob: JobKind {
                 let sink = try await host.connection.openUpload(target.volume, offset: 0, length: nil)
                 do {
                     var done: Int64 = 0
+                    var looked: Int64 = 0
                     while let piece = try await upload.next() {
                         try Task.checkCancellation()
+                        if done - looked >= UploadPart.stretch {
+                            looked = done
+                            try await requireRoom(target, done, host)
+                        }
                         try await sink.write(piece)
                         done += Int64(piece.count)
                         context.progress(done: done, total: target.bytes)
@@ -161,9 +77,29 @@ package struct VolumeUploadJob: JobKind {
                 } catch {
                     await sink.abort()
                     inbox.remove(context.job)
-                    throw Self.final(error, target)
+                    throw Self.final(await told(error, target, host), target)
                 }
             })
+    }
+
+    /// Others fill pools too: whoever sees that the rest cannot fit need not send it.
+    private func requireRoom(_ target: VolumeTarget, _ done: Int64, _ host: ManagedHost) async throws {
+        guard let total = target.bytes else { return }
+        try await host.refreshPools()
+        let available = world.fleet.pools(host.name).first { $0.name == target.volume.pool }?.availableBytes
+        if let available, total - done > available {
+            throw StorageService.noRoom(target.volume.pool, wanted: total - done, available: available, promised: 0)
+        }
+    }
+
+    /// A full pool is told with its figures.
+    private func told(_ error: any Error, _ target: VolumeTarget, _ host: ManagedHost) async -> any Error {
+        guard let error = error as? HypervisorError, error.code == .noSpace else { return error }
+        try? await host.refreshPools()
+        let available = world.fleet.pools(host.name).first { $0.name == target.volume.pool }?.availableBytes ?? 0
+        var told = StorageService.noRoom(target.volume.pool, wanted: target.bytes, available: available, promised: 0)
+        told.native = error.nativeJSON
+        return told
     }
 
     /// What was read from the caller cannot be read again: there is no second try, and the first cause is the one to tell.
@@ -177,23 +113,28 @@ package struct VolumeUploadJob: JobKind {
 
     private func check(_ report: JSONValue?, _ target: VolumeTarget) throws {
         guard let wanted = target.sha256, let found = report?.objectValue?["sha256"]?.stringValue, found != wanted else { return }
-        throw ServiceError(
+        throw Self.mismatch(wanted: wanted, found: found)
+    }
+
+    static func mismatch(wanted: String, found: String) -> ServiceError {
+        ServiceError(
             "upload.sha256_mismatch", .invalid, "the bytes that came have the SHA-256 \(found), not \(wanted); nothing is kept",
             problems: [FieldProblem(pointer: "sha256", detail: "does not match what came (\(found))", value: .string(wanted))])
     }
 
-    private func publish(_ target: VolumeTarget) -> JobStep {
+    /// - Parameter step: the one that found out what came.
+    private func publish(_ target: VolumeTarget, after step: String) -> JobStep {
         JobStep(
             "publish", .ensure, isPointOfNoReturn: true,
             probe: { [world] context in
-                let report = context.observed["receive"]?.objectValue
+                let report = context.observed[step]?.objectValue
                 let record = try world.volumes.record(target.volume, on: target.host)
-                guard let record, record.sha256 == report?["sha256"]?.stringValue else { return .absent }
+                guard let record, record.sha256 == report?["sha256"]?.stringValue, try isOver(target) else { return .absent }
                 return try await world.probe(target.host) { host in try await host.refresh(target.volume) == nil ? .absent : .done }
             },
             act: { [world, inbox] context in
                 inbox.remove(context.job)
-                guard let report = context.observed["receive"]?.objectValue, let format = report["format"]?.stringValue,
+                guard let report = context.observed[step]?.objectValue, let format = report["format"]?.stringValue,
                     let sha256 = report["sha256"]?.stringValue
                 else { throw JobFailure("internal", category: "internal", detail: "the report of the upload is missing") }
                 let host = try world.host(target.host)
@@ -208,13 +149,18 @@ package struct VolumeUploadJob: JobKind {
                         "image.format_mismatch", category: "invalid",
                         detail: "the host sees the volume as '\(seen.format)', what came was judged '\(format)'")
                 }
-                try await world.volumes.write(
-                    .init(format: format, sha256: sha256), bytes: report["file_bytes"]?.integerValue ?? 0, job: context.job.text,
-                    target.volume,
-                    on: target.host)
+                let record = VolumeStore.Record(format: format, sha256: sha256)
+                let bytes = report["file_bytes"]?.integerValue ?? 0
+                if let upload = try target.upload.flatMap({ try world.uploads.record($0) }) {
+                    try await world.uploads.publish(upload, record, bytes: bytes)
+                } else {
+                    try await world.volumes.write(record, bytes: bytes, job: context.job.text, target.volume, on: target.host)
+                }
             },
             undo: { [world] _ in try await world.volumes.delete(target.volume, on: target.host) })
     }
+
+    private func isOver(_ target: VolumeTarget) throws -> Bool { try target.upload.flatMap { try world.uploads.record($0) } == nil }
 
     package func result(_ context: StepContext) async throws -> JSONValue? { VolumeTarget(json: context.arguments)?.result }
 }

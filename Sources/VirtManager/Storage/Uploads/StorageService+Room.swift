@@ -1,0 +1,80 @@
+internal import Hypervisor
+internal import JSON
+internal import JobQueue
+
+/// Space and places for uploads.
+extension StorageService {
+    /// Refuses an upload that is too large, or one too many at once.
+    func requireFreePlace(in limits: ServiceLimits, bytes: Int64?) throws(ServiceError) {
+        if let bytes, bytes > Int64(limits.uploadBytes) { throw Self.tooLarge(bytes, limits) }
+        let unfinished: Int
+        do { unfinished = try uploads.all().count } catch { throw ServiceError(JobFailure.from(error)) }
+        guard unfinished + inbox.wholeCount < limits.uploads else {
+            throw ServiceError(
+                "limit.uploads", .limit, "\(limits.uploads) uploads are under way or unfinished: no more are taken at once",
+                isRetryable: true,
+                hints: ["finish or delete one", "limits.uploads in the configuration sets how many"], retryAfterSeconds: 5)
+        }
+    }
+
+    static func tooLarge(_ bytes: Int64, _ limits: ServiceLimits) -> ServiceError {
+        ServiceError(
+            "limit.upload_bytes", .limit, "an upload of \(bytes) bytes is larger than the \(limits.uploadBytes) that are taken",
+            hints: ["limits.upload_bytes in the configuration sets how large one may be"])
+    }
+
+    /// A pool that is there, active, and takes new volumes; its figures are fresh then.
+    @discardableResult
+    func requirePool(_ name: String, _ managed: ManagedHost) async throws -> PoolState {
+        do { try await managed.refreshPools() } catch { throw error.serviceError }
+        let pool = try self.pool(name, host: managed.name.text)
+        guard pool.observation.isActive else {
+            throw ServiceError("pool.inactive", .state, "pool '\(pool.name)' on host '\(pool.host)' is not active")
+        }
+        guard PoolType.formats(of: pool.observation.type).contains("raw") else { throw readOnly(pool) }
+        return pool
+    }
+
+    func readOnly(_ pool: PoolState) -> ServiceError {
+        ServiceError(
+            "pool.read_only", .unsupported,
+            "pool '\(pool.name)' is of type '\(pool.observation.type)': its volumes are given from outside")
+    }
+
+    /// `pool.no_space` with figures if the pool cannot take so much more. `besideOthers`: what was promised to other uploads
+    /// counts as taken.
+    func requireRoom(for bytes: Int64, in pool: String, on managed: ManagedHost, besideOthers: Bool = false) async throws {
+        let seen = try await requirePool(pool, managed).observation
+        var promised: Int64 = 0
+        if besideOthers {
+            promised = inbox.promised(in: pool, on: managed.name)
+            for upload in try uploads.all() where upload.host == managed.name && upload.volume.pool == pool {
+                promised += upload.total - upload.offset
+            }
+        }
+        guard bytes > seen.availableBytes - min(promised, seen.availableBytes) else { return }
+        throw Self.noRoom(pool, wanted: bytes, available: seen.availableBytes, promised: promised)
+    }
+
+    static func noRoom(_ pool: String, wanted: Int64?, available: Int64, promised: Int64) -> ServiceError {
+        let others = promised > 0 ? ", of which \(promised) are promised to other uploads" : ""
+        return ServiceError(
+            "pool.no_space", .noSpace,
+            "pool '\(pool)' has \(available) bytes left\(others)\(wanted.map { ", the upload needs \($0) more" } ?? "")", isRetryable: true,
+            hints: ["free space in the pool or choose another one"],
+            details: JSONObject([
+                ("available_bytes", .integer(available)), ("promised_bytes", .integer(promised)),
+                ("wanted_bytes", wanted.map(JSONValue.integer) ?? .null),
+            ]))
+    }
+
+    /// An error of the host during an upload; a full pool is told with its figures.
+    func told(_ error: HypervisorError, _ upload: UploadRecord) async -> ServiceError {
+        guard error.code == .noSpace, let managed = try? hosts.require(upload.host) else { return error.serviceError }
+        try? await managed.refreshPools()
+        let available = (try? pool(upload.volume.pool, host: upload.host.text))?.observation.availableBytes ?? 0
+        var told = Self.noRoom(upload.volume.pool, wanted: upload.total - upload.offset, available: available, promised: 0)
+        told.native = error.nativeJSON
+        return told
+    }
+}
