@@ -10,6 +10,7 @@ package final class Manager: Sendable {
     package let fleet: Fleet
     package let hosts: HostService
     package let machines: MachineService
+    package let devices: DeviceService
     package let storage: StorageService
     package let networks: NetworkService
     package let consoles: ConsoleService
@@ -40,6 +41,8 @@ package final class Manager: Sendable {
         /// The wall clock, for ends of lifetimes and times of events.
         package var now: @Sendable () -> Timestamp = { .now() }
         package var events = EventLimits()
+        /// How long a guest has to let go of a disk or network card.
+        package var detachLimit: Duration = .seconds(30)
         package var failPoint: (@Sendable (FailPointSite, JobID) async throws -> Void)?
         /// Told of each job that has ended, for figures; must not block.
         package var jobEnded: @Sendable (Job) -> Void = { _ in }
@@ -55,7 +58,9 @@ package final class Manager: Sendable {
         let managed = connections.map { ManagedHost(settings: $0.0, connection: $0.1, fleet: fleet) }
         let hosts = HostService(hosts: managed, defaultHost: options.defaultHost, fleet: fleet)
         let volumes = VolumeStore(database)
-        let world = JobWorld(hosts: hosts, installation: installation, volumes: volumes, clock: options.clock, tryPort: options.tryPort)
+        let world = JobWorld(
+            hosts: hosts, installation: installation, volumes: volumes, clock: options.clock, tryPort: options.tryPort,
+            detachLimit: options.detachLimit)
         let inbox = UploadInbox()
         let kinds = Self.kinds(world, inbox)
         engine = JobEngine(
@@ -79,6 +84,7 @@ package final class Manager: Sendable {
         self.hosts = hosts
         machines = MachineService(
             hosts: hosts, desk: desk, defaults: options.defaults, installation: installation, impatience: world.impatience)
+        devices = DeviceService(machines: machines, store: volumes)
         storage = StorageService(
             hosts: hosts, desk: desk, store: volumes, uploads: world.uploads, inbox: inbox, defaults: options.defaults,
             storageRoots: options.storageRoots, limits: options.serviceLimits, now: options.now)
@@ -92,8 +98,11 @@ package final class Manager: Sendable {
         expiry = ExpiryKeeper(
             machines: machines, engine: engine, events: events, log: log.named("expiry"), clock: options.clock, now: options.now)
         let tried = AcceleratorStore(database)
+        let store = engine.store
         monitors = managed.map {
-            HostMonitor(host: $0, installation: installation, tried: tried, log: log.named("hosts"), clock: options.clock)
+            HostMonitor(
+                host: $0, installation: installation, tried: tried, log: log.named("hosts"), clock: options.clock,
+                keepsHelper: { DiskMoveJob.isWorking(through: $0, store) })
         }
     }
 
@@ -105,6 +114,14 @@ package final class Manager: Sendable {
             + [UploadBeginJob(world), VolumeUploadJob(world, inbox: inbox)]
             + [PoolCreateJob(world), PoolUpdateJob(world), PoolDeleteJob(world), PoolRefreshJob(world)]
             + [NetworkCreateJob(world), NetworkUpdateJob(world), NetworkDeleteJob(world)]
+            + deviceKinds(world)
+    }
+
+    private static func deviceKinds(_ world: JobWorld) -> [any JobKind] {
+        [
+            DiskAttachJob(world), DiskDetachJob(world), DiskUpdateJob(world), DiskMoveJob(world),
+            NICAttachJob(world), NICDetachJob(world), NICUpdateJob(world),
+        ]
     }
 
     /// Whether an unknown name may be called unknown.

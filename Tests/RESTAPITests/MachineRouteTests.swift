@@ -100,7 +100,7 @@ import Testing
                 #expect(APIDocument.shared.faults(try stale.json(), "Problem") == [])
             }
             #expect(try await client.get("/v1/vms/tagged", ["If-None-Match": tag]).status == 200)
-            let readOnly = try await client.send("PATCH", "/v1/vms/tagged", json: #"{"vcpus": 7, "name": "x"}"#)
+            let readOnly = try await client.send("PATCH", "/v1/vms/tagged", json: #"{"firmware": "uefi", "id": "x"}"#)
             #expect(try readOnly.status == 422 && readOnly.json()["errors"]?.arrayValue?.count == 2)
             // What was read can be sent back.
             let same = try await client.send("PATCH", "/v1/vms/tagged?wait=20s", body: try await client.get("/v1/vms/tagged").body)

@@ -79,7 +79,8 @@ struct ChangeRunner: Sendable {
         case .failed, .cancelled, .needsAttention: throw Self.failure(job)
         case .succeeded: break
         }
-        let header: HTTPFields = ["Job": job.id.text]
+        var header: HTTPFields = ["Job": job.id.text]
+        if let applied = Self.applied(job.result?["applied"]) { header.append("Applied", applied) }
         if job.kind.hasPrefix("vms."), let result = job.result { return Answer.object(result, fields: header) }
         if job.kind.hasSuffix(".delete") { return Answer.empty(204, fields: header) }
         guard let path = job.resources.first, let object = try await encoder.object(at: path, host: job.host) else {
@@ -91,6 +92,12 @@ struct ChangeRunner: Sendable {
         if isMade { fields.append("Location", path) }
         if path.hasPrefix("/v1/vms/") { fields.append("ETag", object.entityTag) }
         return Answer.bytes(object.line, Answer.json, status: isMade ? 201 : 200, fields: fields)
+    }
+
+    /// Where a change took effect: `live`, or `vcpus=live, memory=next_boot` where its parts differ.
+    private static func applied(_ value: JSONValue?) -> String? {
+        if let word = value?.stringValue { return word }
+        return value?.objectValue?.fields.map { "\($0.name)=\($0.value.stringValue ?? "")" }.joined(separator: ", ")
     }
 
     /// The problem that a job which did not succeed is for whoever waited.

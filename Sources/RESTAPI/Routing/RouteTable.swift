@@ -10,6 +10,8 @@ enum RouteTable {
             + MachineHandlers(machines: manager.machines, encoder: encoder).routes
             + BulkHandlers(machines: manager.machines, encoder: encoder).routes
             + GuestHandlers(manager: manager, encoder: encoder).routes
+            + DiskHandlers(devices: manager.devices, machines: manager.machines, encoder: encoder).routes
+            + NICHandlers(devices: manager.devices, machines: manager.machines, encoder: encoder).routes
             + PoolHandlers(storage: manager.storage, encoder: encoder).routes
             + VolumeHandlers(storage: manager.storage, encoder: encoder).routes
             + ContentHandlers(storage: manager.storage, changes: changes).routes

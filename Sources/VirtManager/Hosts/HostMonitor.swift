@@ -20,6 +20,8 @@ package final class HostMonitor: Sendable {
     private let tried: AcceleratorStore
     private let log: Log
     private let clock: any Clock<Duration>
+    /// Whether an unfinished job still works through the helper machine of that name.
+    private let keepsHelper: @Sendable (String) -> Bool
     private let dirt = Mutex(Dirt())
     /// The connection is known to be gone: an answer that was on its way before says nothing any more.
     private let isLost = Atomic<Bool>(false)
@@ -29,13 +31,15 @@ package final class HostMonitor: Sendable {
     private static let relistInterval = Duration.seconds(30)
 
     package init(
-        host: ManagedHost, installation: String, tried: AcceleratorStore, log: Log, clock: any Clock<Duration> = ContinuousClock()
+        host: ManagedHost, installation: String, tried: AcceleratorStore, log: Log, clock: any Clock<Duration> = ContinuousClock(),
+        keepsHelper: @escaping @Sendable (String) -> Bool = { _ in false }
     ) {
         self.host = host
         self.installation = installation
         self.tried = tried
         self.log = log.with(["host": host.name])
         self.clock = clock
+        self.keepsHelper = keepsHelper
         (wakeUp, wake) = AsyncStream.makeStream(of: Void.self, bufferingPolicy: .bufferingNewest(1))
     }
 
@@ -61,7 +65,7 @@ package final class HostMonitor: Sendable {
                 let facts = try await host.connection.connect()
                 try await host.refreshAll()
                 showOnline(facts, latency: ContinuousClock.now - started)
-                await sweepHelpers()
+                await sweepHelpers(isFresh: true)
                 tellOfOthers()
                 group.addTask { await self.learnCapabilities() }
                 if !isProbed {
@@ -127,11 +131,13 @@ package final class HostMonitor: Sendable {
             ])
     }
 
-    /// Helpers of ours that a killed daemon left behind.
-    private func sweepHelpers() async {
+    /// Helpers of ours that nobody works through any more: a killed daemon's, or those of a job that could not end them.
+    /// A trial boot is nobody's only where this daemon has not begun one yet.
+    private func sweepHelpers(isFresh: Bool) async {
         let prefix = "\(helperMachinePrefix)\(installation.prefix(8))"
         do {
             for machine in try await host.connection.machines() where machine.name.hasPrefix(prefix) && machine.state.isActive {
+                if keepsHelper(machine.name) || !isFresh && machine.name.hasPrefix("\(prefix)-probe-") { continue }
                 try await host.connection.destroy(machine.id)
                 log.notice("swept a helper machine", ["name": machine.name])
             }
@@ -228,7 +234,10 @@ package final class HostMonitor: Sendable {
 
     private func bringUpToDate(_ batch: Dirt) async {
         do {
-            if batch.everything || batch.machines.count > 500 { return try await host.refreshAll() }
+            if batch.everything || batch.machines.count > 500 {
+                try await host.refreshAll()
+                return await sweepHelpers(isFresh: false)
+            }
             if batch.networks { try await host.refreshNetworks() }
             if !batch.pools.isEmpty { try await host.refreshPools() }
             for pool in batch.pools { _ = try? await host.refresh(pool: pool) }

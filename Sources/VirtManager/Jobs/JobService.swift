@@ -63,21 +63,9 @@ package final class JobService: Sendable {
         guard old.state != .succeeded else {
             throw ServiceError("job.succeeded", .state, "job \(old.id) has done what it was to do; ask for it anew", job: old.id)
         }
-        let reservations: [String]
-        if let creation = MachineCreation(json: old.arguments), old.kind == "vm.create" {
-            reservations = creation.reservations
-        } else if let target = VolumeTarget(json: old.arguments), old.kind == "volume.create" {
-            reservations = ["volume:\(target.host)/\(target.volume)"]
-        } else if let creation = NetworkCreation(json: old.arguments), old.kind == "network.create" {
-            reservations = [creation.reservation]
-        } else if let change = PoolChange(json: old.arguments), old.kind == "pool.create" {
-            reservations = [change.reservation]
-        } else {
-            reservations = []
-        }
         let request = JobRequest(
             id: try JobID(at: .now()), kind: old.kind, arguments: old.arguments, resources: old.resources, locks: old.locks,
-            reservations: reservations, host: old.host, priority: old.priority, idempotency: mutation.idempotency,
+            reservations: Self.reservations(of: old), host: old.host, priority: old.priority, idempotency: mutation.idempotency,
             requestor: mutation.caller.requestor, reason: mutation.reason)
         do {
             switch try await engine.retry(old.id, as: request) {
@@ -85,6 +73,21 @@ package final class JobService: Sendable {
             }
         } catch {
             throw JobDesk.refusal(error)
+        }
+    }
+
+    /// What a job's kind reserves, from the arguments it was made with.
+    private static func reservations(of job: Job) -> [String] {
+        switch job.kind {
+        case "vm.create": MachineCreation(json: job.arguments)?.reservations ?? []
+        case "volume.create": VolumeTarget(json: job.arguments).map { ["volume:\($0.host)/\($0.volume)"] } ?? []
+        case "network.create": NetworkCreation(json: job.arguments).map { [$0.reservation] } ?? []
+        case "pool.create": PoolChange(json: job.arguments).map { [$0.reservation] } ?? []
+        case "vm.update": MachineUpdate(json: job.arguments)?.reservations ?? []
+        case "disk.attach": DiskAttachment(json: job.arguments)?.reservations ?? []
+        case "nic.attach": NICAttachment(json: job.arguments)?.reservations ?? []
+        case "nic.update": NICUpdate(json: job.arguments)?.reservations ?? []
+        default: []
         }
     }
 

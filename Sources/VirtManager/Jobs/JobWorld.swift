@@ -22,10 +22,13 @@ package struct JobWorld: Sendable {
     let port: GuestPort
     /// For the search of long texts.
     let matching = LazyPool(name: "gantry-match", threads: 2)
+    /// How long a guest has to let go of a device.
+    let detachLimit: Duration
 
     package init(
         hosts: HostService, installation: String, volumes: VolumeStore, impatience: Impatience = Impatience(),
-        clock: any Clock<Duration> = ContinuousClock(), tryPort: GuestPort.Attempt? = nil
+        clock: any Clock<Duration> = ContinuousClock(), tryPort: GuestPort.Attempt? = nil,
+        detachLimit: Duration = .seconds(30)
     ) {
         self.hosts = hosts
         self.installation = installation
@@ -35,6 +38,7 @@ package struct JobWorld: Sendable {
         uploads = volumes.uploads(hosts.fleet.unfinishedUploads)
         self.clock = clock
         port = tryPort.map { GuestPort(attempt: $0) } ?? .direct
+        self.detachLimit = detachLimit
     }
 
     func host(_ name: HostName) throws -> ManagedHost {

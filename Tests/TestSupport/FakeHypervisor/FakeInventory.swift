@@ -10,6 +10,8 @@ package struct FakeInventory: Sendable, Equatable, CustomStringConvertible {
         package var state: RunState
         package var isPersistent: Bool
         package var metadata: MachineMetadata?
+        package var hardware: MachineHardware
+        package var nextBoot: MachineHardware?
     }
 
     package struct Volume: Sendable, Equatable {
@@ -66,7 +68,8 @@ extension FakeWorld {
         let state = withState { $0 }
         let machines = state.machines.values.sorted { $0.id < $1.id }.compactMap(\.observation).map { machine in
             FakeInventory.Machine(
-                id: machine.id, name: machine.name, state: machine.state, isPersistent: machine.isPersistent, metadata: machine.metadata)
+                id: machine.id, name: machine.name, state: machine.state, isPersistent: machine.isPersistent, metadata: machine.metadata,
+                hardware: machine.hardware, nextBoot: machine.nextBoot)
         }
         let volumes = state.pools.values.sorted { $0.name < $1.name }.flatMap { pool in
             pool.volumes.sorted { $0.key < $1.key }.map { name, volume in

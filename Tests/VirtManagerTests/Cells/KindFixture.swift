@@ -17,7 +17,7 @@ struct KindFixture: Sendable {
     var setUp: @Sendable (Life) async throws -> Void = { _ in }
     let request: @Sendable (Life) async throws -> Job
     /// The same request once more after the end: what it comes to.
-    let again: @Sendable (Life) async throws -> Second
+    var again: @Sendable (Life) async throws -> Second
     /// Steps whose effect is still there when all was undone.
     var leftAfterUndo: @Sendable (FailPointSite) -> Int = { _ in 0 }
     /// Steps that find their effect there already: an error in their place does no harm.
@@ -26,6 +26,8 @@ struct KindFixture: Sendable {
     var makesVolumes: Bool { kind.hasPrefix("volume.") || kind.hasPrefix("upload.") }
     /// Its volume is there before the job, not whole.
     var isInParts: Bool { name.hasSuffix("parts") }
+    /// Whether a change that the host refuses to make while the machine runs waits for its next boot.
+    var mayWaitForBoot = false
     /// Whether doing it twice shows: a guest that boots once more writes on its console once more.
     var showsRepetition: Bool { kind.hasSuffix(".reboot") || kind.hasSuffix(".reset") }
     /// A job that only waits itself, and has others do the work. Those have cells of their own.

@@ -22,11 +22,28 @@ struct WorldPicture: Equatable, Sendable, CustomStringConvertible {
             }
             return plain(line)
         }
+        for machine in inventory.machines {
+            lines.append(plain("hardware \(machine.name) \(Self.text(machine.hardware))"))
+            if let next = machine.nextBoot { lines.append(plain("next boot \(machine.name) \(Self.text(next))")) }
+        }
         lines += inventory.volumes.map { plain("volume \($0.reference) \($0.format) \($0.capacityBytes) on \($0.backingPath ?? "-")") }
         lines += inventory.files.map { plain("file \($0.path) \($0.bytes) \($0.digest)") }
         lines += inventory.definitions.map { plain(Self.withoutMACs($0)) }
         if inventory.openTransfers > 0 { lines.append("open transfers \(inventory.openTransfers)") }
         self.lines = lines.sorted()
+    }
+
+    /// What edits change, without the MACs, which are chosen by chance.
+    private static func text(_ hardware: MachineHardware) -> String {
+        var parts = ["vcpus \(hardware.vcpus)/\(hardware.vcpusMax)", "memory \(hardware.memoryBytes)/\(hardware.memoryMaxBytes)"]
+        parts.append("\(hardware.accelerator.rawValue) \(hardware.cpu ?? "-") \(hardware.machineType ?? "-")")
+        if let boot = hardware.boot { parts.append("boot \(boot.kernelPath) \(boot.initrdPath ?? "-") \(boot.cmdline)") }
+        parts += hardware.disks.map { disk in
+            "\(disk.target) \(disk.device) \(disk.bus) \(disk.path ?? "empty") \(disk.format ?? "-") \(disk.isReadOnly) "
+                + "\(disk.bootOrder ?? 0) \(disk.serial ?? "-") \(disk.cache ?? "-") on \(disk.backingPaths.joined(separator: ","))"
+        }
+        parts += hardware.nics.map { "nic \($0.network ?? "-") \($0.model ?? "-") \($0.isLinkUp ? "up" : "down")" }
+        return parts.joined(separator: "; ")
     }
 
     /// Cards get fresh MACs in every run: of what is kept for them only the addresses count.
@@ -43,6 +60,9 @@ struct WorldPicture: Equatable, Sendable, CustomStringConvertible {
         console
             ? WorldPicture(lines: lines.filter { !$0.hasPrefix("file") && !$0.hasPrefix("volume") || !$0.contains(".console.log") }) : self
     }
+
+    /// Leaves out what running machines have, not what their next boot has.
+    var withoutLive: WorldPicture { WorldPicture(lines: lines.filter { !$0.hasPrefix("hardware ") }) }
 
     var description: String { lines.joined(separator: " | ") }
 }

@@ -1,87 +1,9 @@
 internal import Hypervisor
-package import JSON
+internal import JSON
 internal import JobQueue
 internal import Platform
 
 extension MachineService {
-    // MARK: Update
-
-    /// A merge patch (RFC 7396) of description, labels and autostart. What only answers have is taken if unchanged.
-    package func update(_ machine: MachineView, patch: JSONValue, _ mutation: Mutation) async throws -> Outcome<MachineView> {
-        let problems = ProblemList()
-        let reader = ObjectReader(patch, problems: problems)
-        var update = MachineUpdate(host: machine.host, id: machine.id)
-        update.description = reader.isNull("description") ? "" : MachineDraft.description(reader)
-        update.autostart = reader.isNull("autostart") ? false : reader.bool("autostart")
-        update.labels = labels(reader, machine)
-        let readOnly = checkReadOnly(reader, machine)
-        reader.finish()
-        guard problems.isEmpty else {
-            var error = ServiceError.invalid(problems.items)
-            if problems.items.allSatisfy({ readOnly.contains($0.pointer) }) { error.code = "field.read_only" }
-            throw error
-        }
-        let host = try hosts.require(machine.host)
-        try host.requireOnline()
-        if update.labels?.isEmpty == false, !machine.isManaged {
-            throw ServiceError(
-                "vm.unmanaged", .state, "VM '\(machine.name)' was made by another tool: Gantry keeps no labels in it",
-                hints: ["description and autostart can be changed"])
-        }
-        if machine.activeJob == nil, update.change(of: machine.observation) == nil {
-            return mutation.dryRun ? .plan(DryRun()) : .unchanged(machine)
-        }
-        if mutation.dryRun { return .plan(DryRun(steps: ["update"])) }
-        return .job(
-            try await desk.enqueue(
-                JobRequest(
-                    id: try desk.newID(), kind: "vm.update", arguments: update.json, resources: [machine.path],
-                    locks: [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)],
-                    host: machine.host.text), mutation))
-    }
-
-    private func labels(_ reader: ObjectReader, _ machine: MachineView) -> [String: String?]? {
-        guard reader.isPresent("labels") else { return nil }
-        if reader.isNull("labels") { return Dictionary(uniqueKeysWithValues: machine.labels.keys.map { ($0, nil) }) }
-        guard let object = reader.value("labels")?.objectValue else {
-            reader.problem("labels", "is not an object", allowed: ["an object of texts; null removes one"])
-            return nil
-        }
-        var labels: [String: String?] = [:]
-        for name in object.names {
-            let value = object[name]
-            if value != .null, value?.stringValue == nil {
-                reader.problem("labels", "the value of '\(name)' is not a text", allowed: ["a text", "null"])
-            }
-            if let text = value?.stringValue, text.utf8.count > 255 {
-                reader.problem("labels", "the value of '\(name)' is longer than 255 bytes")
-            }
-            MachineDraft.check(label: name, value?.stringValue, reader)
-            labels.updateValue(value?.stringValue, forKey: name)
-        }
-        if machine.labels.merging(labels.compactMapValues { $0 }, uniquingKeysWith: { $1 }).count > 64 {
-            reader.problem("labels", "would be more than 64", allowed: ["at most 64"])
-        }
-        return labels
-    }
-
-    /// Every other field of the answer: unchanged is fine, changed is `field.read_only`. Answers the pointers of those.
-    private func checkReadOnly(_ reader: ObjectReader, _ machine: MachineView) -> Set<String> {
-        var writer = JSONWriter()
-        machine.write(to: &writer)
-        guard let shown = (try? JSONReader.parse(writer.bytes))?.objectValue else { return [] }
-        var pointers: Set<String> = []
-        for name in shown.names where !["description", "labels", "autostart"].contains(name) {
-            guard let given = reader.value(name), given != shown[name] else { continue }
-            reader.problem(
-                name, "cannot be changed (field.read_only); it is \(shown[name]?.text.prefix(200) ?? "null")",
-                allowed: ["description", "labels", "autostart"])
-            pointers.insert(reader.pointer(to: name))
-        }
-        reader.ignore("changed")
-        return pointers
-    }
-
     // MARK: Delete
 
     /// Deletes the machine; a running one is stopped by force. `disks`: `owned` (made with it), `all` (that nobody else uses), `none`.
