@@ -5,7 +5,7 @@ import Testing
 extension RealHypervisor {
     /// `make run`, from its first to its last step.
     @Suite struct TourTests {
-        @Test(.timeLimit(.minutes(4))) func theTourEndsWell() async throws {
+        @Test(.timeLimit(.minutes(15))) func theTourEndsWell() async throws {
             _ = try await SystemLab.shared.hosts()
             let lab = Lab.shared
             let folder = URL(filePath: #filePath).resolvingSymlinksInPath().deletingLastPathComponent().deletingLastPathComponent()
@@ -13,7 +13,7 @@ extension RealHypervisor {
             let output = try await LabCommand(
                 ["/bin/bash", folder.appending(path: "Lab/tour").path, DaemonProcess.executable],
                 environment: ["TOUR_ONCE": "1", "TOUR_PORT": "\(port)", "LAB_STATE": lab.state]
-            ).run(limit: .seconds(200))
+            ).run(limit: .seconds(840))
             #expect(output.isSuccess, "\(output.stdout.suffix(4000))\n\(output.stderr.suffix(2000))")
             #expect(output.stdout.contains("curl "))
             Attachment.record(output.stdout, named: "tour.txt")

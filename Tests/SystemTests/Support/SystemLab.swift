@@ -57,18 +57,23 @@ actor SystemLab {
             for (file, name, format) in [
                 (guest.kernel, Self.kernel, "raw"), (guest.initrd, Self.initrd, "raw"), (guest.disk, Self.base, "qcow2"),
             ] {
-                let bytes = Array(try Data(contentsOf: URL(filePath: file)))
-                let digest = SHA256.hexadecimalDigest(of: bytes)
-                let path = "/v1/pools/default/volumes/\(name)"
-                let answer = try await daemon.client.send("PUT", "\(path)/content?sha256=\(digest)&format=\(format)", body: bytes)
-                try answer.require(201)
-                try #require(answer["sha256"]?.stringValue == digest, "\(answer)")
-                try #require(answer["format"]?.stringValue == format, "\(answer)")
+                try await Self.upload(file, as: name, format: format, over: daemon)
             }
             try await daemon.terminate()
         }
         uploads = task
         try await task.value
+    }
+
+    /// Makes a volume of the first host's pool from a file.
+    static func upload(_ file: String, as name: String, format: String, over daemon: DaemonProcess) async throws {
+        let bytes = Array(try Data(contentsOf: URL(filePath: file)))
+        let digest = SHA256.hexadecimalDigest(of: bytes)
+        let path = "/v1/pools/default/volumes/\(name)"
+        let answer = try await daemon.client.send("PUT", "\(path)/content?sha256=\(digest)&format=\(format)", body: bytes)
+        try answer.require(201)
+        try #require(answer["sha256"]?.stringValue == digest, "\(answer)")
+        try #require(answer["format"]?.stringValue == format, "\(answer)")
     }
 
     /// Takes away what bears our prefix.
