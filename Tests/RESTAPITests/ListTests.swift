@@ -111,6 +111,7 @@ import Testing
                     "{pool}", with: "default"
                 )
                 .replacing("{network}", with: "default").replacing("{job}", with: job).replacing("{volume}", with: "v")
+                .replacing("{target}", with: "vda").replacing("{mac}", with: "52:54:00:00:00:01")
                 let body =
                     ["POST", "PUT", "PATCH"].contains(route.method.rawValue) && !path.hasSuffix("cancel") && !path.hasSuffix("retry")
                 let reply = try await server.client.send(route.method.rawValue, "\(path)?nonsense=1", body: body ? Array("{}".utf8) : nil)
