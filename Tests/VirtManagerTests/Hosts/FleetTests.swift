@@ -115,8 +115,8 @@ import Testing
 
     @Test func whichActionsGoInWhichState() {
         let table: [RunState: Set<MachineAction>] = [
-            .stopped: [.start], .running: [.shutdown, .stop, .reboot, .reset, .pause], .paused: [.stop, .reset, .resume], .saved: [.start],
-            .crashed: [.start, .stop], .migrating: [], .unknown: [],
+            .stopped: [.start], .running: [.shutdown, .stop, .reboot, .reset, .pause, .save],
+            .paused: [.stop, .reset, .resume, .save], .saved: [.start], .crashed: [.start, .stop], .migrating: [], .unknown: [],
         ]
         for state in RunState.allCases {
             #expect(Set(MachineAction.allCases.filter { $0.isAllowed(in: state) }) == table[state], "\(state)")
