@@ -34,7 +34,14 @@ package final class RegularExpression {
 
     deinit { regfree(&compiled) }
 
+    /// In the C locale whatever the process has: bytes are matched, and those of no valid text too.
     private static func compile(_ text: String, _ compiled: inout regex_t) throws(Failure) {
+        let bytes = newlocale(LC_ALL_MASK, "C", nil)
+        let before = uselocale(bytes)
+        defer {
+            uselocale(before)
+            if let bytes { freelocale(bytes) }
+        }
         let code = regcomp(&compiled, text, REG_EXTENDED | REG_NOSUB)
         guard code != 0 else { return }
         var message = [CChar](repeating: 0, count: 256)

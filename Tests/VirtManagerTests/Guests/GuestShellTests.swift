@@ -37,8 +37,11 @@ import Testing
             let handle = try FileHandle(forWritingTo: URL(filePath: file))
             if isError { process.standardError = handle } else { process.standardOutput = handle }
         }
-        try process.run()
-        try await until("the end of the program", within: .seconds(60)) { !process.isRunning }
+        // Not by `isRunning`, which may be false before the status is there.
+        try await withCheckedThrowingContinuation { (ended: CheckedContinuation<Void, any Error>) in
+            process.terminationHandler = { _ in ended.resume() }
+            do { try process.run() } catch { ended.resume(throwing: error) }
+        }
         return Result(
             status: process.terminationStatus, output: Array(try Data(contentsOf: URL(filePath: "\(out.path)/text"))),
             error: Array(try Data(contentsOf: URL(filePath: "\(err.path)/text"))))
