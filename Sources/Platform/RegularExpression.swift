@@ -65,7 +65,7 @@ package final class RegularExpression {
         return regexec(&compiled, text, 1, &range, Self.startEnd | (isWhole ? 0 : REG_NOTEOL)) == 0
     }
 
-    /// REG_STARTEND: the text is where the range says and may hold NULs.
+    /// REG_STARTEND: the text is where the range says, without a NUL at its end. A NUL in it matches nothing.
     private static let startEnd: Int32 = 4
 
     /// Walks over the expression outside of brackets.

@@ -42,6 +42,7 @@ enum DaemonMetrics {
                 Metrics.Sample(Double($0.value), labels: ["host": $0.key[0], "state": $0.key[1]])
             }
         }
+        registerMachines(metrics, manager)
         metrics.gauge("gantry_http_connections", help: "Open HTTP connections.") {
             [Metrics.Sample(Double(server.counters.openConnections))]
         }
@@ -56,6 +57,24 @@ enum DaemonMetrics {
         }
         metrics.counter("gantry_database_writes_total", help: "Writes in them (group commit).") {
             [Metrics.Sample(Double(database.commitCounts.writes))]
+        }
+    }
+
+    /// Of the last sample of each machine: reading them asks no host.
+    private static func registerMachines(_ metrics: Metrics, _ manager: Manager) {
+        metrics.counter("gantry_vm_cpu_seconds_total", help: "Processor time that a machine has used since its start.") {
+            var samples: [Metrics.Sample] = []
+            manager.stats.eachMachine { host, machine, seconds, _ in
+                if let seconds { samples.append(Metrics.Sample(seconds, labels: ["host": host, "vm": machine])) }
+            }
+            return samples
+        }
+        metrics.gauge("gantry_vm_memory_bytes", help: "What a machine takes of its host's memory.") {
+            var samples: [Metrics.Sample] = []
+            manager.stats.eachMachine { host, machine, _, bytes in
+                if let bytes { samples.append(Metrics.Sample(Double(bytes), labels: ["host": host, "vm": machine])) }
+            }
+            return samples
         }
     }
 }

@@ -59,14 +59,14 @@ def memory_mib(pid, key="VmRSS"):
 class Daemon:
     """A gantryd with a state directory of its own; `uri` None means --sandbox, the in-memory test driver."""
 
-    def __init__(self, binary, scratch, uri=None):
+    def __init__(self, binary, scratch, uri=None, limits=""):
         self.folder = os.path.join(scratch, f"gantryd-{time.monotonic_ns()}")
         os.mkdir(self.folder, 0o700)
         self.port = free_port()
         self.socket = os.path.join(self.folder, "gantry.sock")
         lines = [
             "listen:", f'  unix: {{path: "{self.socket}"}}', f'  tcp: ["127.0.0.1:{self.port}"]',
-            f'state_directory: "{self.folder}/state"', "limits: {requests_per_connection: 1000000}", "log: {level: warning}",
+            f'state_directory: "{self.folder}/state"', f"limits: {{requests_per_connection: 1000000{limits}}}", "log: {level: warning}",
         ]
         if uri:
             lines += ["hosts:", f'  - {{name: local, uri: "{uri}"}}']

@@ -43,10 +43,14 @@ import Testing
             try await server.make("web1", #""start": true"#)
             server.world.setPrograms { _, _ in GuestProcess(hasExited: false) }
             let body = #"{"argv": ["sleep", "99"], "timeout": "10m"}"#
-            try await server.client.sendAndHangUp(
-                Array("POST /v1/vms/web1/exec HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(body.utf8.count)\r\n\r\n\(body)".utf8))
-            // The second program is the one that kills the first.
-            try await server.until("the kill") { server.world.faults.count(.startProcess) == 2 }
+            let head = "POST /v1/vms/web1/exec HTTP/1.1\r\nHost: localhost\r\nContent-Length: \(body.utf8.count)\r\n"
+            let token = "Authorization: Bearer \(TestServer.token)\r\n"
+            for (client, fields, count) in [(server.client, "", 2), (server.outside, token, 4)] {
+                let world = server.world
+                try await client.send(Array("\(head)\(fields)\r\n\(body)".utf8)) { world.faults.count(.startProcess) == count - 1 }
+                // The second program is the one that kills the first.
+                try await server.until("the kill") { world.faults.count(.startProcess) == count }
+            }
         }
     }
 

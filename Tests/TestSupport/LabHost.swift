@@ -25,6 +25,12 @@ package struct LabHost: Sendable {
     /// The same path inside and outside of every host.
     package var shared: String { "\(lab.state)/shared" }
 
+    /// Words before a command that has it run in this host's network, so that it reaches the guests, and outside otherwise.
+    package func networkLauncher() throws -> [String] {
+        let pid = try String(contentsOfFile: "\(directory)/init.pid", encoding: .utf8).filter(\.isNumber)
+        return [LabCommand.find("nsenter") ?? "nsenter", "-t", pid, "--net"]
+    }
+
     /// What the guest printed on its serial console; empty before its first start.
     package func console(of machine: String) -> String {
         (try? String(contentsOfFile: "\(directory)/log/qemu/\(machine)-console.log", encoding: .utf8)) ?? ""

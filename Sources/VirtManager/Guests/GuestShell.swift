@@ -7,11 +7,12 @@ enum GuestShell {
     /// What is kept of each of the two outputs. Twice that, written as base64, is what libvirt carries in one answer.
     static let outputLimit = 1 << 20
 
-    /// A session of its own, so that the program and all its children can be ended together. `setsid` replaces the shell: the
-    /// agent's process id stays that of the group.
+    /// A session of its own, so that the program and all its children can be ended together. `setsid` replaces the shell, so
+    /// that the agent's process id is that of the group, unless the shell leads a group already: then it would only fork.
     private static let session = """
-        w=$1; shift
-        if command -v setsid >/dev/null 2>&1; then exec setsid /bin/sh -c "$w" sh "$@"; fi
+        w=$1; shift; g=
+        read -r a b c d g e 2>/dev/null </proc/$$/stat
+        if [ "$g" != $$ ] && command -v setsid >/dev/null 2>&1; then exec setsid /bin/sh -c "$w" sh "$@"; fi
         exec /bin/sh -c "$w" sh "$@"
         """
 

@@ -51,6 +51,18 @@ struct TestClient: Sendable {
         }
     }
 
+    /// Sends bytes and hangs up once something has happened.
+    func send(_ bytes: [UInt8], hangingUpOnce hasHappened: @escaping @Sendable () -> Bool) async throws {
+        let door = door
+        try await Self.pool.get().run(abort: {}) {
+            let descriptor = try Self.connect(door)
+            _ = Self.sendAll(bytes, descriptor)
+            let end = ContinuousClock.now + .seconds(20)
+            while !hasHappened(), ContinuousClock.now < end { usleep(2000) }
+            close(descriptor)
+        }
+    }
+
     private static func connect(_ door: Door) throws -> Int32 {
         switch door {
         case .unix(let path):

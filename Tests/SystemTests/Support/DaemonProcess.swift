@@ -20,6 +20,8 @@ final class DaemonProcess: Sendable {
     }
 
     let folder: String
+    /// Words before the daemon's own command.
+    private let launcher: [String]
     private let life = Mutex(Life())
 
     /// Beside the test bundle, or where `GANTRYD` says.
@@ -32,10 +34,13 @@ final class DaemonProcess: Sendable {
     /// - Parameters:
     ///   - hosts: name and URI of each; the first is the default.
     ///   - state: its state directory; nil: one in its own folder.
-    init(hosts: [(name: String, uri: String)], state: String? = nil) throws {
+    ///   - launcher: words before its command, which replace themselves by it.
+    ///   - limits: what stands under `limits` in its configuration.
+    init(hosts: [(name: String, uri: String)], state: String? = nil, launcher: [String] = [], limits: String = "{}") throws {
+        self.launcher = launcher
         folder = "/tmp/gantry-st-" + hexadecimal(try randomBytes(4))
         guard mkdir(folder, 0o700) == 0 else { throw SystemCallError("mkdir", subject: folder) }
-        try write(configuration: Self.configuration(folder: folder, state: state ?? "\(folder)/state", hosts: hosts))
+        try write(configuration: Self.configuration(folder: folder, state: state ?? "\(folder)/state", hosts: hosts, limits: limits))
     }
 
     deinit {
@@ -46,7 +51,7 @@ final class DaemonProcess: Sendable {
         try? FileManager.default.removeItem(atPath: folder)
     }
 
-    private static func configuration(folder: String, state: String, hosts: [(name: String, uri: String)]) -> String {
+    private static func configuration(folder: String, state: String, hosts: [(name: String, uri: String)], limits: String) -> String {
         let list = hosts.map { host in
             "  - {name: \(host.name), uri: \"\(host.uri)\", heartbeat: {interval: 300ms, timeout: 3s}}\n"
         }
@@ -57,6 +62,7 @@ final class DaemonProcess: Sendable {
             state_directory: \(state)
             hosts:
             \(list.joined())defaults: {host: \(hosts.first?.name ?? "local"), pool: default, network: default}
+            limits: \(limits)
             log: {level: info, format: json}
 
             """
@@ -67,6 +73,12 @@ final class DaemonProcess: Sendable {
     var configurationFile: String { "\(folder)/gantry.yaml" }
     var failPointFile: String { "\(folder)/fail-point" }
     private var logFile: String { "\(folder)/log" }
+    /// Peak of its resident memory.
+    var peakMemoryBytes: Int? {
+        guard let pid = life.withLock({ $0.pid }), let status = try? String(contentsOfFile: "/proc/\(pid)/status", encoding: .utf8)
+        else { return nil }
+        return status.split(separator: "\n").first { $0.hasPrefix("VmHWM:") }.flatMap { Int($0.filter(\.isNumber)) }.map { $0 * 1024 }
+    }
     var client: HTTPClient { HTTPClient(path: "\(folder)/socket") }
 
     /// Standard output and error of all its lives.
@@ -98,11 +110,12 @@ final class DaemonProcess: Sendable {
         posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP) | Int16(POSIX_SPAWN_SETSIGMASK))
         let own = ["GANTRY_FAIL_POINT": "@\(failPointFile)", "SWIFT_BACKTRACE": "enable=no"]
         let variables = ProcessInfo.processInfo.environment.merging(own) { $1 }.merging(environment) { $1 }
-        var argv = ([Self.executable] + arguments).map { strdup($0) } + [nil]
+        let command = launcher + [Self.executable] + arguments
+        var argv = command.map { strdup($0) } + [nil]
         var envp = variables.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
         var pid: pid_t = 0
-        let code = posix_spawn(&pid, Self.executable, &actions, &attributes, &argv, &envp)
+        let code = posix_spawn(&pid, command[0], &actions, &attributes, &argv, &envp)
         guard code == 0 else { throw SystemCallError("posix_spawn", subject: Self.executable, code: code) }
         life.withLock { $0 = Life(pid: pid) }
     }

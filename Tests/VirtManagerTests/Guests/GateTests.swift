@@ -27,7 +27,7 @@ import Testing
         try await Self.with(.stopped) { life, _ in
             let end = try await Self.act(life, .start, ["wait_for": ["console:^web1 login:", "tcp:22", "console:login"]])
             #expect(end.state == .succeeded, "\(end.failure?.detail ?? "")")
-            #expect(end.steps.map(\.name) == ["start", "wait-console", "wait-tcp-22", "wait-console-again-1"])
+            #expect(end.steps.map(\.name) == ["prepare", "start", "settle", "wait-console", "wait-tcp-22", "wait-console-again-1"])
         }
     }
 
