@@ -10,6 +10,8 @@ struct BulkRun {
 
     /// Children that are unfinished at one time: the rest of a long list waits its turn outside of the queue.
     private static let width = 64
+    /// How long a host that was lost on the way may take to come back.
+    private static let patience = Duration.seconds(30)
 
     /// Returns when every machine's job has ended.
     func run() async throws -> BulkResult {
@@ -80,6 +82,7 @@ struct BulkRun {
         let mutation = Mutation(
             caller: Caller(kind: context.requestor.kind, name: context.requestor.name, scope: key.scope), idempotency: key,
             reason: "\(action.jobKind) \(context.job)", failIfBusy: work.failIfBusy)
+        let passed = world.clock.stopwatch()
         while true {
             do {
                 return try await enqueue(machine, machines, mutation)
@@ -88,6 +91,9 @@ struct BulkRun {
                 try await world.clock.sleep(for: .milliseconds(250))
             } catch let error as ServiceError where error.code == "daemon.stopping" {
                 throw CancellationError()
+            } catch let error as ServiceError where error.category == .temporary && passed() < Self.patience {
+                // Its host is away, or not listed yet after a start of the daemon.
+                try await world.clock.sleep(for: .milliseconds(500))
             }
         }
     }

@@ -109,7 +109,10 @@ struct EventDeriver {
         }
         var new = KnownMachine(
             name: seen.name, state: seen.state.rawValue, agent: seen.agentConnected, marks: MachineMarks(seen), observation: seen)
-        if let old { new.marks = new.marks.completed(by: old.marks) }
+        if let old {
+            new.marks = new.marks.completed(by: old.marks)
+            if Self.isPassing(seen) { new.state = old.state }
+        }
         machines[host, default: [:]][id] = new
         if let old { compare(host, path, old, new, seen, job) } else { tellNew(host, path, seen, job) }
         guard old.map({ $0.name != new.name || $0.state != new.state || $0.agent != new.agent || $0.marks != new.marks }) ?? true else {
@@ -118,6 +121,11 @@ struct EventDeriver {
         keep(
             host, path,
             ["name": .string(new.name), "state": .string(new.state), "agent": .bool(new.agent), "marks": new.marks.json])
+    }
+
+    /// The driver halts a guest for a moment while it starts or saves it: that is no state it came into.
+    private static func isPassing(_ seen: MachineObservation) -> Bool {
+        seen.state == .paused && ["starting up", "save", "dump", "snapshot"].contains(seen.stateReason)
     }
 
     private mutating func tellNew(_ host: HostName, _ path: String, _ seen: MachineObservation, _ job: JobID?) {

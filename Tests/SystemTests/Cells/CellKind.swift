@@ -21,7 +21,8 @@ struct CellKind: Sendable {
     static let vm = "/v1/vms/st-cell"
     static let volume = "/v1/pools/default/volumes/st-cell-volume.qcow2"
 
-    static let all: [CellKind] = [create] + power + [update, delete, volumeCreate, volumeDelete, upload] + places
+    static let all: [CellKind] =
+        [create] + power + [update, adopt] + many + [delete, volumeCreate, volumeDelete, upload] + places
 
     // MARK: Machines
 
@@ -36,13 +37,13 @@ struct CellKind: Sendable {
         done: .machine("running"), undone: CellWorld())
 
     /// The machine is there and in this state.
-    private static func have(_ state: String) -> @Sendable (DaemonProcess) async throws -> Void {
+    static func have(_ state: String) -> @Sendable (DaemonProcess) async throws -> Void {
         { daemon in
             let seen = try await daemon.get(vm)
             if seen.status == 404 { try await daemon.post("/v1/vms?wait=60s", body).require(201) }
             var actions: [String] = []
             switch (seen["state"]?.stringValue ?? "running", state) {
-            case ("stopped", "running"): actions = ["start"]
+            case ("stopped", "running"), ("saved", "running"): actions = ["start"]
             case ("stopped", "paused"): actions = ["start", "pause"]
             case ("paused", "running"): actions = ["resume"]
             case ("running", "paused"): actions = ["pause"]
@@ -64,7 +65,7 @@ struct CellKind: Sendable {
             power("start", from: "stopped", to: "running", ["wait_for": ["running"]]),
             power("shutdown", from: "running", to: "stopped", ["grace": "0s"]),
             power("stop", from: "running", to: "stopped"), power("pause", from: "running", to: "paused"),
-            power("resume", from: "paused", to: "running"),
+            power("resume", from: "paused", to: "running"), power("save", from: "running", to: "saved"),
         ]
         + [
             power("reboot", from: "running", to: "running", ["grace": "0s", "wait_for": ["running"]]),
@@ -140,7 +141,7 @@ struct CellWorld: Equatable, Sendable, CustomStringConvertible {
     var isListedAsOnDisk = true
 
     /// The API's word for a state, in virsh's words.
-    static let words = ["stopped": "shut off"]
+    static let words = ["stopped": "shut off", "saved": "shut off"]
     static let volume = CellWorld(volumes: ["st-cell-volume.qcow2"])
     static func machine(_ state: String) -> CellWorld { CellWorld(machine: state, volumes: ["console", "disk"]) }
 

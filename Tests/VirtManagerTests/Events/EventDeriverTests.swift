@@ -58,6 +58,18 @@ import Testing
         #expect(Self.lines([Self.machine(.stopped), Self.machine(.running, vcpus: 2)]) == ["vm.state external stopped running booted"])
     }
 
+    @Test func aMomentOfTheDriversIsNoState() {
+        #expect(
+            Self.lines([
+                Self.machine(.stopped), Self.machine(.paused, next: 1, reason: "starting up"), Self.machine(.running, next: 1),
+                Self.machine(.paused, next: 1, reason: "save"), Self.machine(.saved, reason: "saved"),
+                Self.machine(.paused, next: 1, reason: "starting up"), Self.machine(.paused, next: 1, reason: "user"),
+            ]) == [
+                "vm.state external stopped running booted", "vm.state external running saved saved",
+                "vm.state external saved paused user",
+            ])
+    }
+
     @Test func goneAndBack() {
         #expect(
             Self.lines([Self.machine(.stopped), nil, nil, Self.machine(.stopped)]) == [

@@ -73,8 +73,13 @@ extension PowerSteps {
                     throw await check.explain(error)
                 }
                 // A guest that goes on from saved memory was started when it was booted; that mark came back with it.
-                let isRestored = before.state == .saved
-                if isRestored, try await host.connection.machine(machine)?.startedAtMilliseconds != nil { return }
+                if before.state == .saved, let after = try await host.connection.machine(machine) {
+                    if after.startedAtMilliseconds != nil { return }
+                    // A save that was cut off leaves a file that libvirt throws away without a word.
+                    if after.stateReason == "booted" {
+                        context.log("the saved memory was incomplete: the host threw it away and booted the guest")
+                    }
+                }
                 await StartMark.write(host, machine, context)
             }, undo: undoable ? undo : nil)
     }
