@@ -36,7 +36,7 @@ package final class RegularExpression {
 
     /// In the C locale whatever the process has: bytes are matched, and those of no valid text too.
     private static func compile(_ text: String, _ compiled: inout regex_t) throws(Failure) {
-        let bytes = newlocale(LC_ALL_MASK, "C", nil)
+        let bytes = newlocale(1 << LC_CTYPE | 1 << LC_COLLATE, "C", nil)
         let before = uselocale(bytes)
         defer {
             uselocale(before)
