@@ -42,7 +42,9 @@ enum SampleWorld {
 
 extension KindFixture {
     /// One fixture at least for every kind there is.
-    static var all: [KindFixture] { creations + wholeMachines + machines + devices + powers + gates + life + storage + networks + pools + uploads }
+    static var all: [KindFixture] {
+        creations + wholeMachines + machines + devices + powers + gates + life + storage + networks + pools + uploads
+    }
 
     // MARK: Machines
 
