@@ -26,6 +26,7 @@ package final class Manager: Sendable {
     /// What the database must hold.
     package static let schema =
         JobSchema.upgrades + VolumeStore.upgrades + AcceleratorStore.upgrades + EventStore.upgrades + UploadStore.upgrades
+        + JobSchema.secretUpgrades
 
     package struct Options: Sendable {
         package var defaultHost: HostName?
@@ -83,7 +84,8 @@ package final class Manager: Sendable {
         self.fleet = fleet
         self.hosts = hosts
         machines = MachineService(
-            hosts: hosts, desk: desk, defaults: options.defaults, installation: installation, impatience: world.impatience)
+            hosts: hosts, desk: desk, defaults: options.defaults, installation: installation, impatience: world.impatience,
+            seeds: world.seeds)
         devices = DeviceService(machines: machines, store: volumes)
         storage = StorageService(
             hosts: hosts, desk: desk, store: volumes, uploads: world.uploads, inbox: inbox, defaults: options.defaults,

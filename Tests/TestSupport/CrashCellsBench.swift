@@ -23,7 +23,7 @@ package struct CrashCellBench<World: Equatable & Sendable>: Sendable {
     ///   - expected: The world after the job ended in this state: as wanted, or as it was.
     ///   - limit: Real time for one life of the engine: over it, the cell fails.
     package init(
-        schema: [SchemaUpgrade] = JobSchema.upgrades,
+        schema: [SchemaUpgrade] = JobSchema.all,
         makeEngine: @escaping @Sendable (Database, @escaping Hook) async throws -> JobEngine,
         request: @escaping @Sendable (JobEngine) async throws -> JobRequest,
         snapshot: @escaping @Sendable () async throws -> World,

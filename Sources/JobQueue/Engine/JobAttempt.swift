@@ -269,7 +269,8 @@ final class JobAttempt {
         for step in job.steps { if let value = step.observed { observed[step.name] = value } }
         let reports = StepReports(job: job, engine: engine)
         return StepContext(
-            job: job.id, epoch: job.epoch, attempt: job.attempt, arguments: job.arguments, requestor: job.requestor, observed: observed,
+            job: job.id, epoch: job.epoch, attempt: job.attempt, arguments: job.arguments, requestor: job.requestor,
+            readSecrets: { [store = engine.store, id = job.id] in try store.secrets(id) }, observed: observed,
             report: { reports.take($0) }, cancelRequested: { [signal] in signal.isCancelRequested },
             cancelsRefused: { [signal] in signal.refuseCancels() })
     }

@@ -9,7 +9,8 @@ extension JobEngine {
     }
 
     /// Enqueues `request` as the retry of job `id`, which must have ended; one that needs attention ends by this, in the same
-    /// transaction. Throws as `enqueue`, and `JobFailure` `job.not_found` or `job.not_ended`.
+    /// transaction. Throws as `enqueue`, and `JobFailure` `job.not_found`, `job.not_ended`
+    /// or `job.secrets_gone`.
     package func retry(_ id: JobID, as request: JobRequest) async throws -> JobStore.Enqueued {
         guard let old = try job(id) else { throw JobFailure("job.not_found", category: "not_found", detail: "there is no job \(id)") }
         guard old.state.endsWaits else {
@@ -19,6 +20,10 @@ extension JobEngine {
         }
         var request = request
         request.retryOf = id
+        if old.hadSecrets {
+            guard old.state == .needsAttention else { throw JobFailure.secretsGone(id) }
+            request.secrets = try store.secrets(id)
+        }
         guard old.state == .needsAttention, ending.insert(id).inserted else { return try await enqueue(request, superseding: nil) }
         defer { leftEnding(id) }
         return try await enqueue(request, superseding: Self.superseded(old, by: request.id, request.kind, at: now()))

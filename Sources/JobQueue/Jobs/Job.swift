@@ -6,6 +6,8 @@ package struct Job: Sendable, Equatable {
     package var id: JobID
     package var kind: String
     package var arguments: JSONValue
+    /// Whether it came with secrets; they are gone once it has ended.
+    package var hadSecrets = false
     package var state: JobState
     /// `true` once the job goes backwards: what it did is being undone.
     package var isUndoing = false
@@ -42,6 +44,7 @@ package struct Job: Sendable, Equatable {
         id = request.id
         kind = request.kind
         arguments = request.arguments
+        hadSecrets = !request.secrets.isEmpty
         state = .queued
         resources = request.resources
         locks = request.locks

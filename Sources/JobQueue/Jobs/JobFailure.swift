@@ -44,6 +44,14 @@ package struct JobFailure: Error, Sendable, Equatable {
         return JobFailure("internal", category: "internal", detail: "an internal error stopped this job: \(type(of: error))")
     }
 
+    /// A job cannot be done again without what was wiped at its end.
+    package static func secretsGone(_ id: JobID) -> JobFailure {
+        JobFailure(
+            "job.secrets_gone", category: "state",
+            detail: "job \(id) came with secrets (user data for a guest, for instance), which were deleted when it ended",
+            hints: ["send the request again"])
+    }
+
     package static let cancelled = JobFailure("job.cancelled", category: "state", detail: "the job was cancelled")
 }
 

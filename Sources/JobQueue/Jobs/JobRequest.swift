@@ -6,6 +6,8 @@ package struct JobRequest: Sendable {
     package var id: JobID
     package var kind: String
     package var arguments: JSONValue
+    /// What its steps need and nobody else may read, such as passwords for a guest: kept apart, and wiped when the job ends.
+    package var secrets: [String: [UInt8]] = [:]
     /// API paths of what it is about, the main one first.
     package var resources: [String]
     package var locks: [LockRequest]

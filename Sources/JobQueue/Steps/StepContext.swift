@@ -7,11 +7,18 @@ package struct StepContext: Sendable {
     package let attempt: Int
     package let arguments: JSONValue
     package let requestor: Requestor
+    let readSecrets: @Sendable () throws -> [String: [UInt8]]
     /// What earlier steps observed, by step name.
     package let observed: [String: JSONValue]
     let report: @Sendable (StepReport) -> Void
     let cancelRequested: @Sendable () -> Bool
     let cancelsRefused: @Sendable () -> Bool
+
+    /// What the request gave the job to keep to itself. Throws `job.secrets_gone` if it is not there any more.
+    package func secret(_ name: String) throws -> [UInt8] {
+        guard let secret = try readSecrets()[name] else { throw JobFailure.secretsGone(job) }
+        return secret
+    }
 
     /// Adds a line to the job's log.
     package func log(_ message: String) { report(.log(message)) }

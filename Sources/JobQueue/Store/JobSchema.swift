@@ -82,4 +82,22 @@ package enum JobSchema {
                 CREATE INDEX reservation_by_job ON reservation (job_id);
                 """)
     ]
+
+    /// All that the queue needs. A program with other tables puts those that came between into their places.
+    package static let all = upgrades + secretUpgrades
+
+    package static let secretUpgrades = [
+        SchemaUpgrade(
+            name: "job-secrets",
+            sql: """
+                ALTER TABLE job ADD COLUMN had_secrets INTEGER NOT NULL DEFAULT 0 CHECK (had_secrets IN (0, 1));
+
+                CREATE TABLE job_secret (
+                    job_id TEXT NOT NULL REFERENCES job (id) ON DELETE CASCADE,
+                    name TEXT NOT NULL,
+                    value BLOB NOT NULL,
+                    PRIMARY KEY (job_id, name)
+                ) STRICT, WITHOUT ROWID;
+                """)
+    ]
 }

@@ -6,7 +6,7 @@ extension JobStore {
     private static let columns = """
         id, kind, arguments, state, undo_cause, resources, locks, host, priority, run_at, attempt, epoch, cancel_requested,
         key_scope, key, key_digest, requestor_kind, requestor_name, reason, retry_of, created_at, started_at, ended_at, result,
-        failure, seq
+        failure, seq, had_secrets
         """
 
     /// The job with its steps; nil if there is none.
@@ -30,6 +30,16 @@ extension JobStore {
         let job = try decode(row)
         guard job.idempotency?.digest == key.digest else { throw EnqueueError.keyReused(job: job.id) }
         return try withSteps(connection, job)
+    }
+
+    /// The job's secrets; none once it has ended.
+    package func secrets(_ id: JobID) throws -> [String: [UInt8]] {
+        try database.readNow { connection in
+            try connection.query("SELECT name, value FROM job_secret WHERE job_id = ?", [.text(id.text)]).reduce(into: [:]) {
+                secrets, row in
+                secrets[try row.string("name")] = try row.blob("value")
+            }
+        }
     }
 
     /// Every job that has not ended, in the order in which they were taken.
@@ -151,6 +161,7 @@ extension JobStore {
         job.result = try row.optionalString("result").flatMap(JSONValue.stored)
         job.failure = try row.optionalString("failure").flatMap(JSONValue.stored).map(JobFailure.init(stored:))
         job.seq = try row.int64("seq")
+        job.hadSecrets = try row.bool("had_secrets")
         if job.state.isTerminal { job.isCancelable = false }
         return job
     }

@@ -38,6 +38,10 @@ package struct JobStore: Sendable {
                 _ = try connection.execute(
                     "INSERT INTO reservation (name, job_id) VALUES (?, ?)", [.text(name), .text(job.id.text)])
             }
+            for (name, value) in request.secrets {
+                _ = try connection.execute(
+                    "INSERT INTO job_secret (job_id, name, value) VALUES (?, ?, ?)", [.text(job.id.text), .text(name), .blob(value)])
+            }
             return .made(job)
         }
     }
@@ -46,8 +50,8 @@ package struct JobStore: Sendable {
         _ = try connection.execute(
             """
             INSERT INTO job (id, kind, arguments, state, resources, locks, host, priority, run_at, key_scope, key, key_digest,
-                requestor_kind, requestor_name, reason, retry_of, created_at)
-            VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
+                requestor_kind, requestor_name, reason, retry_of, created_at, had_secrets)
+            VALUES (?, ?, ?, 'queued', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)
             """,
             [
                 .text(job.id.text), .text(job.kind), .text(job.arguments.text),
@@ -55,7 +59,7 @@ package struct JobStore: Sendable {
                 .optional(job.host), .integer(job.priority.rawValue), .optional(job.runAt?.milliseconds),
                 .optional(job.idempotency?.scope), .optional(job.idempotency?.key), .optional(job.idempotency?.digest),
                 .text(job.requestor.kind), .text(job.requestor.name), .optional(job.reason), .optional(job.retryOf?.text),
-                .integer(job.createdAt.milliseconds),
+                .integer(job.createdAt.milliseconds), .bool(job.hadSecrets),
             ])
     }
 
@@ -163,8 +167,16 @@ package struct JobStore: Sendable {
         if job.state.isTerminal {
             _ = try connection.execute("DELETE FROM job_lock WHERE job_id = ?", [.text(job.id.text)])
             _ = try connection.execute("DELETE FROM reservation WHERE job_id = ?", [.text(job.id.text)])
+            if job.hadSecrets { try wipeSecrets(connection, job.id) }
         }
         try append(connection, job.id, log)
+    }
+
+    /// Deletes the job's secrets, and overwrites where they were in the file.
+    private static func wipeSecrets(_ connection: Connection, _ id: JobID) throws {
+        try connection.executeScript("PRAGMA secure_delete = ON")
+        defer { try? connection.executeScript("PRAGMA secure_delete = OFF") }
+        _ = try connection.execute("DELETE FROM job_secret WHERE job_id = ?", [.text(id.text)])
     }
 
     package func requestCancel(_ id: JobID, seq: Int64) async throws {

@@ -8,6 +8,18 @@ package enum NameRules {
 
     package static let serial = "1 to 20 of A-Z a-z 0-9 . _ + - and spaces within"
 
+    package static let hostName = "labels of letters, digits and -, joined by dots, at most 253 characters"
+
+    /// A host name (RFC 1123 §2.1), capital letters too.
+    package static func isHostName(_ text: String) -> Bool {
+        let labels = text.utf8.split(separator: 46, omittingEmptySubsequences: false)
+        return text.utf8.count <= 253
+            && labels.allSatisfy { label in
+                guard let first = label.first, let last = label.last, label.count <= 63 else { return false }
+                return isAlphanumeric(first) && isAlphanumeric(last) && label.allSatisfy { isAlphanumeric($0) || $0 == 45 }
+            }
+    }
+
     /// A VM's name: also a valid host name.
     package static func isMachineName(_ text: String) -> Bool {
         let bytes = Array(text.utf8)

@@ -63,6 +63,7 @@ package final class JobService: Sendable {
         guard old.state != .succeeded else {
             throw ServiceError("job.succeeded", .state, "job \(old.id) has done what it was to do; ask for it anew", job: old.id)
         }
+        if old.hadSecrets, old.state.isTerminal { throw ServiceError(.secretsGone(old.id), job: old.id) }
         let request = JobRequest(
             id: try JobID(at: .now()), kind: old.kind, arguments: old.arguments, resources: old.resources, locks: old.locks,
             reservations: Self.reservations(of: old), host: old.host, priority: old.priority, idempotency: mutation.idempotency,

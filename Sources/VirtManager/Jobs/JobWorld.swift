@@ -16,6 +16,8 @@ package struct JobWorld: Sendable {
     package let impatience: Impatience
     /// For jobs that consist of others.
     package let children = ChildJobs()
+    /// Makes cloud-init seeds.
+    package let seeds: SeedMaker
     let fleet: Fleet
     let clock: any Clock<Duration>
     /// How guests' ports are tried.
@@ -27,13 +29,14 @@ package struct JobWorld: Sendable {
 
     package init(
         hosts: HostService, installation: String, volumes: VolumeStore, impatience: Impatience = Impatience(),
-        clock: any Clock<Duration> = ContinuousClock(), tryPort: GuestPort.Attempt? = nil,
+        seeds: SeedMaker = SeedMaker(), clock: any Clock<Duration> = ContinuousClock(), tryPort: GuestPort.Attempt? = nil,
         detachLimit: Duration = .seconds(30)
     ) {
         self.hosts = hosts
         self.installation = installation
         self.volumes = volumes
         self.impatience = impatience
+        self.seeds = seeds
         fleet = hosts.fleet
         uploads = volumes.uploads(hosts.fleet.unfinishedUploads)
         self.clock = clock

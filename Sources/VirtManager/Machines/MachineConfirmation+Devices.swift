@@ -35,11 +35,15 @@ extension MachineConfirmation {
 
     private func compareDisks(_ found: inout [FieldProblem]) {
         guard draft.given.contains("disks") else { return }
-        guard draft.disks.count == machine.disks.count else {
+        // The seed is asked for elsewhere, and only an answer that is sent back names it as a disk.
+        let seed = machine.seed?.observation.target
+        let hidesSeed = !draft.disks.contains { $0.shownTarget != nil && $0.shownTarget == seed }
+        let present = machine.disks.filter { !hidesSeed || $0.observation.target != seed }
+        guard draft.disks.count == present.count else {
             return found.append(
                 FieldProblem(
-                    pointer: "/disks", detail: "has \(machine.disks.count) entries, not \(draft.disks.count)",
-                    value: .integer(Int64(draft.disks.count)), allowed: ["\(machine.disks.count)"]))
+                    pointer: "/disks", detail: "has \(present.count) entries, not \(draft.disks.count)",
+                    value: .integer(Int64(draft.disks.count)), allowed: ["\(present.count)"]))
         }
         var targets = DiskTargets()
         for (index, wish) in draft.disks.enumerated() {

@@ -8,6 +8,8 @@ extension MachineCreation {
             case attach, empty, linked
             /// A drive, with a medium or without.
             case drive
+            /// The cloud-init seed, made by the job.
+            case seed
         }
         package var target: String
         package var origin: Origin
@@ -23,7 +25,7 @@ extension MachineCreation {
         package var bootOrder: Int?
 
         /// Whether the job makes its volume.
-        package var isMade: Bool { origin == .empty || origin == .linked }
+        package var isMade: Bool { origin == .empty || origin == .linked || origin == .seed }
         /// A volume that must be there beforehand.
         package var needed: VolumeReference? { from ?? (isMade ? nil : volume) }
 

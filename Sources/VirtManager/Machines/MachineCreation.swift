@@ -52,7 +52,7 @@ package struct MachineCreation: Sendable, Equatable {
         vcpus == draft.vcpus && vcpusMax == draft.vcpusMax && memoryBytes == draft.memoryBytes && memoryMaxBytes == draft.memoryMaxBytes
             && cpu == draft.cpu && machineType == draft.machineType && accel == draft.accel && firmware == draft.firmware
             && hasTPM == draft.hasTPM && boot == draft.boot && labels == draft.labels && description == draft.description
-            && autostart == draft.autostart && start == draft.start && disks.count == draft.disks.count
+            && autostart == draft.autostart && start == draft.start && disks.count == draft.disks.count + (draft.cloudInit == nil ? 0 : 1)
             && zip(disks, draft.disks).allSatisfy { $0.device == $1.device && $0.bus == $1.bus }
             && (draft.nics.map { wishes in nics.map(\.spec.network) == wishes.map(\.network) && nics.map(\.ip) == wishes.map(\.ip) } ?? true)
     }

@@ -31,6 +31,7 @@ package struct MachineDraft: Sendable, Equatable {
     package var description: String
     package var autostart: Bool
     package var expiry: Expiry?
+    package var cloudInit: CloudInitDraft?
     package var start: Bool
     package var waitFor: [String]
     package var waitTimeout: Duration
@@ -74,6 +75,7 @@ extension MachineDraft {
             hasTPM: reader.bool("tpm") ?? false, boot: boot(reader, defaults),
             disks: disks(reader, defaults), nics: nics(reader, defaults), labels: labels(reader) ?? [:],
             description: description(reader) ?? "", autostart: reader.bool("autostart") ?? false, expiry: Expiry.read(reader),
+            cloudInit: CloudInitDraft.read(reader),
             start: start ?? !waitFor.isEmpty, waitFor: waitFor,
             waitTimeout: reader.duration("wait_timeout", in: .seconds(1) ... .seconds(86_400)) ?? .seconds(120),
             given: [])

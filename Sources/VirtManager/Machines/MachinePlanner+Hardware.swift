@@ -56,6 +56,7 @@ extension MachinePlanner {
         var features: [(String, HostFeature)] = []
         if draft.firmware.isUEFI { features.append(("/firmware", .uefi)) }
         if draft.firmware.isSecureBoot { features.append(("/secure_boot", .secureBoot)) }
+        if draft.cloudInit != nil { features.append(("/cloud_init", .transferVolumes)) }
         if draft.hasTPM { features.append(("/tpm", .tpm)) }
         for (index, disk) in draft.disks.enumerated() where disk.device == .cdrom { features.append(("/disks/\(index)/device", .cdrom)) }
         for (index, nic) in (draft.nics ?? []).enumerated() where nic.ip != nil { features.append(("/nics/\(index)/ip", .reservations)) }

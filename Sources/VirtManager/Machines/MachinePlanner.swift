@@ -26,12 +26,13 @@ struct MachinePlanner {
         checkSize(draft)
         checkAccelerator(draft)
         try await checkHardware(draft)
-        let disks = try await disks(draft, machine: name, job: job)
+        var disks = try await disks(draft, machine: name, job: job)
         if let boot = draft.boot {
             _ = try await require(boot.kernel, at: "/boot/kernel/volume")
             if let initrd = boot.initrd { _ = try await require(initrd, at: "/boot/initrd/volume") }
         }
         let files = filePool(disks)
+        if draft.cloudInit != nil, let seed = seed(disks, name, files, job) { disks.append(seed) }
         return MachineCreation(
             host: host.name, id: try Self.freshID(), name: name, vcpus: draft.vcpus, vcpusMax: draft.vcpusMax,
             memoryBytes: draft.memoryBytes, memoryMaxBytes: draft.memoryMaxBytes, cpu: draft.cpu, machineType: draft.machineType,
@@ -118,6 +119,18 @@ struct MachinePlanner {
                     value: "uefi", allowed: ["bios"]))
         }
         return pool.map { VolumeReference(pool: $0, volume: "\(machine)-\(job.short).nvram.fd") }
+    }
+
+    /// The cloud-init seed: a disk behind the others, as guests without a driver for SATA find it there too.
+    private func seed(_ disks: [MachineCreation.Disk], _ machine: String, _ files: String?, _ job: JobID) -> MachineCreation.Disk? {
+        let pool = files ?? disks.first?.volume?.pool ?? defaults.pool
+        guard requirePool(pool, at: "/cloud_init") else { return nil }
+        var targets = DiskTargets(taken: disks.map(\.target))
+        var seed = MachineCreation.Disk(
+            target: targets.next(for: .virtio), origin: .seed,
+            volume: VolumeReference(pool: pool, volume: "\(machine)-\(job.short).seed.iso"))
+        seed.isReadOnly = true
+        return seed
     }
 
     // MARK: Identities

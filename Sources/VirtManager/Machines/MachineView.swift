@@ -37,6 +37,10 @@ package final class MachineView: Sendable {
     package var name: String { observation.name }
     package var state: RunState { observation.state }
     package var labels: [String: String] { observation.metadata?.labels ?? [:] }
+    /// The cloud-init seed that was made with it.
+    package var seed: Disk? {
+        disks.last { $0.isOwned && $0.observation.isReadOnly && $0.volume?.volume.hasSuffix(".seed.iso") == true }
+    }
     /// The hardware as it is.
     package var form: HardwareForm {
         HardwareForm(hardware: observation.hardware, disks: disks, bootKernel: bootKernel, bootInitrd: bootInitrd)

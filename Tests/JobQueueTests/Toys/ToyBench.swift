@@ -108,7 +108,7 @@ final class ToyBench: Sendable {
                 throw SQLiteError(code: 13, message: "database or disk is full", function: "test")
             }
         }
-        return try Database.open(path: folder.database, schema: JobSchema.upgrades, options: options)
+        return try Database.open(path: folder.database, schema: JobSchema.all, options: options)
     }
 
     func engine(

@@ -20,6 +20,9 @@ import Testing
             ["from": ["volume": "base.qcow2"], "mode": "linked", "bus": "sata"],
         ],
         "nics": [["ip": "192.168.122.50"], ["model": "e1000", "link": "down"]], "start": true,
+        "cloud_init": [
+            "user_data": "#cloud-config\nruncmd: [id]\n", "hostname": "first.example", "ssh_authorized_keys": ["ssh-ed25519 AAAA me"],
+        ],
     ]
 
     static func prepare(_ world: FakeWorld) throws {
@@ -49,9 +52,9 @@ import Testing
             #expect(hardware.vcpus == 2 && hardware.vcpusMax == 4 && hardware.memoryMaxBytes == 1 << 30)
             #expect(hardware.cpu == "EPYC" && hardware.hasTPM && hardware.firmware.isSecureBoot)
             #expect(hardware.firmware.nvramPath?.hasSuffix("/web1-\(job.id.short).nvram.fd") == true)
-            #expect(hardware.disks.map(\.target) == ["vda", "sda", "sdb", "sdc"])
-            #expect(hardware.disks.map(\.bus) == ["virtio", "sata", "scsi", "sata"])
-            #expect(hardware.disks.map(\.bootOrder) == [2, 1, nil, nil] && hardware.disks[0].serial == "root-1")
+            #expect(hardware.disks.map(\.target) == ["vda", "sda", "sdb", "sdc", "vdb"])
+            #expect(hardware.disks.map(\.bus) == ["virtio", "sata", "scsi", "sata", "virtio"])
+            #expect(hardware.disks.map(\.bootOrder) == [2, 1, nil, nil, nil] && hardware.disks[0].serial == "root-1")
             #expect(view.disks[1].volume == .sample("installer.iso") && view.disks[2].volume == nil)
             #expect(hardware.nics.map(\.isLinkUp) == [true, false] && view.reservedAddress(of: hardware.nics[0]) == "192.168.122.50")
             #expect(view.observation.metadata?.expiresAtMilliseconds ?? 0 > job.createdAt.milliseconds)

@@ -16,6 +16,11 @@ package struct MachineCreateJob: JobKind {
         let volumes = VolumeSteps(world: world, host: creation.host)
         steps += creation.disks.compactMap(volumes.make)
         if let console = creation.console { steps.append(makeConsole(creation, console)) }
+        for seed in creation.disks where seed.origin == .seed {
+            guard let volume = seed.volume else { continue }
+            let seeds = SeedSteps(world: world, host: creation.host, machine: creation.id, name: creation.name)
+            steps.append(seeds.make("seed", volume))
+        }
         let addresses = AddressSteps(world: world, host: creation.host)
         for (index, nic) in creation.nics.enumerated() {
             guard let ip = nic.ip else { continue }

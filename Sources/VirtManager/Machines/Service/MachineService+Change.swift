@@ -58,9 +58,10 @@ extension MachineService {
         return volume.flatMap { machine.observation.metadata?.ownedVolumes.contains($0) == true ? $0 : nil }
     }
 
-    /// The NVRAM of a machine of ours.
+    /// NVRAM and seed of a machine of ours.
     private func ownFiles(_ machine: MachineView) -> [VolumeReference] {
-        [machine.observation.hardware.firmware.nvramPath.flatMap { fleet.volume(at: $0, on: machine.host) }].compactMap(\.self)
+        let nvram = machine.observation.hardware.firmware.nvramPath.flatMap { fleet.volume(at: $0, on: machine.host) }
+        return [nvram, machine.seed?.volume].compactMap(\.self)
     }
 
     /// The volumes that go too; refuses if others stand on them.

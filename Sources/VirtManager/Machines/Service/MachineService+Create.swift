@@ -40,11 +40,25 @@ extension MachineService {
             guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
             throw error.serviceError
         }
+        try await checkSeed(draft, creation, problems)
         // The name before the volumes: they are in use by that very machine when a request is sent twice.
         try planner.settle { try refuseTaken(creation.name) }
-        return JobRequest(
+        var request = JobRequest(
             id: id, kind: "vm.create", arguments: creation.json, resources: [MachineView.path(creation.id)], locks: locks(creation),
             reservations: creation.reservations, host: host.name.text)
+        if let wish = draft.cloudInit { request.secrets = [CloudInitDraft.secretName: wish.secret] }
+        return request
+    }
+
+    /// Made once before it is promised: what cannot be a seed is refused here.
+    private func checkSeed(_ draft: MachineDraft, _ creation: MachineCreation, _ problems: ProblemList) async throws {
+        guard let wish = draft.cloudInit, problems.isEmpty else { return }
+        do {
+            _ = try await seeds.image(wish, machine: creation.id, name: creation.name)
+        } catch let refusal as SeedRefusal {
+            guard !refusal.isOurs else { throw ServiceError("seed.not_made", .internal, refusal.detail) }
+            problems.add(FieldProblem(pointer: "/cloud_init/\(refusal.field)", detail: refusal.detail))
+        }
     }
 
     private func refuseTaken(_ name: String) throws {
@@ -89,7 +103,8 @@ extension MachineService {
         }
         if let machine = try existing(name, host: draft.host) {
             guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
-            let differences = MachineConfirmation(draft: draft, machine: machine).differences()
+            var differences = MachineConfirmation(draft: draft, machine: machine).differences()
+            differences += try await seedDifferences(draft, machine)
             // It is there and as wanted, but its making is not over: that job's end is the answer.
             if differences.isEmpty, let making = try creation(of: machine) { return .job(making) }
             if differences.isEmpty { return mutation.dryRun ? .plan(DryRun()) : .unchanged(machine) }
@@ -107,6 +122,29 @@ extension MachineService {
         }
     }
 
+    /// Compares the seed that the wish would make with the one that the machine has, byte by byte.
+    private func seedDifferences(_ draft: MachineDraft, _ machine: MachineView) async throws -> [FieldProblem] {
+        guard let wish = draft.cloudInit else { return [] }
+        let differs = [FieldProblem(pointer: "/cloud_init", detail: "differs from what it was made with")]
+        // While its making goes on the seed may not be whole yet: the job knows what it is to hold.
+        if let making = try creation(of: machine) {
+            return try desk.engine.store.secrets(making.id)[CloudInitDraft.secretName] == wish.secret ? [] : differs
+        }
+        guard let volume = machine.seed?.volume else {
+            return [FieldProblem(pointer: "/cloud_init", detail: "was not given when it was made", allowed: ["null"])]
+        }
+        let host = try hosts.require(machine.host)
+        try host.requireOnline()
+        do {
+            let image = try await seeds.image(wish, machine: machine.id, name: machine.name)
+            return try await SeedSteps.holds(image, volume, host) ? [] : differs
+        } catch let error as HypervisorError {
+            throw error.serviceError
+        } catch let refusal as SeedRefusal {
+            return [FieldProblem(pointer: "/cloud_init/\(refusal.field)", detail: refusal.detail)]
+        }
+    }
+
     private func creation(of machine: MachineView) throws -> Job? {
         guard let id = machine.activeJob, let job = try desk.engine.job(id), job.kind == "vm.create", !job.state.endsWaits else {
             return nil
@@ -121,7 +159,8 @@ extension MachineService {
     /// Somebody makes the very same machine right now: the caller gets that job.
     private func join(_ error: ServiceError, _ draft: MachineDraft) async throws -> Outcome<MachineView> {
         guard let text = error.details["made_by"]?.stringValue, let id = JobID(text), let job = try desk.engine.job(id),
-            let creation = MachineCreation(json: job.arguments), creation.isAsked(by: draft)
+            let creation = MachineCreation(json: job.arguments), creation.isAsked(by: draft),
+            try desk.engine.store.secrets(id)[CloudInitDraft.secretName] == draft.cloudInit?.secret
         else { throw error }
         return .job(job)
     }

@@ -10,10 +10,12 @@ package final class MachineService: Sendable {
     let defaults: MachineDefaults
     let installation: String
     let impatience: Impatience
+    let seeds: SeedMaker
     var fleet: Fleet { hosts.fleet }
 
-    init(hosts: HostService, desk: JobDesk, defaults: MachineDefaults, installation: String, impatience: Impatience) {
+    init(hosts: HostService, desk: JobDesk, defaults: MachineDefaults, installation: String, impatience: Impatience, seeds: SeedMaker) {
         self.impatience = impatience
+        self.seeds = seeds
         self.hosts = hosts
         self.desk = desk
         self.defaults = defaults

@@ -5,7 +5,7 @@ internal import Synchronization
 extension VolumeSteps {
     /// Makes the volume of a disk: empty, or as an overlay on an image. nil for a disk that brings its own.
     func make(_ disk: MachineCreation.Disk) -> JobStep? {
-        guard disk.isMade, let volume = disk.volume else { return nil }
+        guard disk.isMade, disk.origin != .seed, let volume = disk.volume else { return nil }
         return make("disk-\(disk.target)", volume, isOurName: true) { [world] host in
             guard let from = disk.from else { return VolumeSpec(reference: volume, format: "qcow2", capacityBytes: disk.bytes) }
             guard let base = try await world.volume(from, on: host) else { throw Self.missing(from) }
