@@ -13,9 +13,14 @@ extension KindFixture {
     }
 
     private static func gated(_ action: MachineAction, from state: RunState, _ gates: [String]) -> KindFixture {
-        KindFixture("\(action.jobKind) gates", kind: action.jobKind, prepare: { try await SampleWorld.machine($0, state) }) { life in
+        var fixture = KindFixture(
+            "\(action.jobKind) gates", kind: action.jobKind, prepare: { try await SampleWorld.machine($0, state) }
+        ) { life in
             try await life.manager.machines.act(
                 action, on: life.machine("web1"), body: ["wait_for": .array(gates.map(JSONValue.string))], .sample)
         }
+        // Its definition is as it shall be.
+        fixture.idleSteps = ["prepare"]
+        return fixture
     }
 }
