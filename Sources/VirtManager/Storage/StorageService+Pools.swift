@@ -137,6 +137,15 @@ extension StorageService {
 
     // MARK: Deleting
 
+    private func lookInside(_ pool: String, _ host: ManagedHost) async throws(ServiceError) {
+        do {
+            try await host.connection.refreshPool(pool)
+            try await host.refresh(pool: pool)
+        } catch {
+            throw error.serviceError
+        }
+    }
+
     /// Takes the pool's definition away. Files are never deleted: a pool that has any is refused.
     package func deletePool(_ name: String, host: String?, missingOK: Bool, _ mutation: Mutation) async throws -> Outcome<PoolState> {
         let pool: PoolState
@@ -150,6 +159,8 @@ extension StorageService {
         let managed = try hosts.require(pool.host)
         try managed.requireOnline()
         try await managed.requireFeature(.definePools)
+        // What lies in it now, not what was seen last: files come and go without an event.
+        if pool.observation.isActive { try await lookInside(name, managed) }
         do {
             let users = VolumeUse(fleet: hosts.fleet, host: pool.host).users(ofPool: pool.observation)
             guard users.isEmpty else { throw inUse(pool, users, "can be deleted when nobody does") }

@@ -24,10 +24,10 @@ struct HTTPClient: Sendable {
         let head = ([("Host", "gantry"), ("Connection", "close"), length] + fields)
             .reduce("\(method) \(target) HTTP/1.1\r\n") { $0 + "\($1.0): \($1.1)\r\n" }
         let body = isChunked ? Array("\(String(body.count, radix: 16))\r\n".utf8) + body + Array("\r\n0\r\n\r\n".utf8) : body
-        return try await Self.pool.get().run { try exchange(Array("\(head)\r\n".utf8), body, isCut: missing > 0, limit) }
+        return try await Self.pool.get().run { try exchange(Array("\(head)\r\n".utf8), body, isCut: missing > 0, isHead: method == "HEAD", limit) }
     }
 
-    private func exchange(_ head: [UInt8], _ body: [UInt8], isCut: Bool, _ limit: Duration) throws -> HTTPAnswer {
+    private func exchange(_ head: [UInt8], _ body: [UInt8], isCut: Bool, isHead: Bool, _ limit: Duration) throws -> HTTPAnswer {
         let start = ContinuousClock.now
         let connection = try Connection(path: path, end: start + limit)
         // An early refusal makes sending fail; the answer is there all the same.
@@ -47,7 +47,7 @@ struct HTTPClient: Sendable {
         let fields = Dictionary(pairs) { first, _ in first }
         let rest = Array(bytes[end.upperBound...])
         let content = fields["transfer-encoding"] == "chunked" ? try Self.unchunked(rest) : rest
-        if let length = fields["content-length"].flatMap({ Int($0) }), content.count != length {
+        if !isHead, let length = fields["content-length"].flatMap({ Int($0) }), content.count != length {
             throw Failure(description: "\(content.count) bytes of \(length) came")
         }
         return HTTPAnswer(status: status, fields: fields, body: content, time: .now - start)

@@ -47,12 +47,16 @@ import Testing
             #expect(try await life.end(volume).state == .succeeded)
             let full = try await refusal { _ = try await storage.deletePool("fast", host: nil, missingOK: false, .sample) }
             #expect(full.code == "pool.not_empty" && full.detail.contains("'v'"))
-            // A file that nobody listed yet is found by the job.
             _ = try await life.end(try await storage.deleteVolume(pool: "fast", volume: "v", host: nil, missingOK: false, .sample))
+            // A file that nobody listed yet is found, by the request or by its job.
             life.bench.world.placeFile("/var/lib/libvirt/fast/found", [1])
-            let found = try await life.end(try await storage.deletePool("fast", host: nil, missingOK: false, .sample))
-            #expect(found.failure?.code == "pool.not_empty" && found.failure?.detail.contains("'found'") == true)
+            let found = try await refusal { _ = try await storage.deletePool("fast", host: nil, missingOK: false, .sample) }
+            #expect(found.code == "pool.not_empty" && found.detail.contains("'found'"))
             life.bench.world.removeFile("/var/lib/libvirt/fast/found")
+            life.bench.world.faults.run(at: .refreshPool, call: 2) { $0.placeFile("/var/lib/libvirt/fast/late", [1]) }
+            let late = try await life.end(try await storage.deletePool("fast", host: nil, missingOK: false, .sample))
+            #expect(late.failure?.code == "pool.not_empty" && late.failure?.detail.contains("'late'") == true, "\(late.state)")
+            life.bench.world.removeFile("/var/lib/libvirt/fast/late")
             #expect(try await life.end(try await storage.refreshPool("fast", host: nil, .sample)).state == .succeeded)
             #expect(try await life.end(try await storage.deletePool("fast", host: nil, missingOK: false, .sample)).state == .succeeded)
             #expect(try await refusal { _ = try storage.pool("fast", host: nil) }.code == "pool.not_found")
