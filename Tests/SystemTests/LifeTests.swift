@@ -148,15 +148,15 @@ extension RealHypervisor {
             let host = try await SystemLab.shared.host()
             let daemon = try await SystemLab.shared.daemon()
             let names = (1...6).map { "st-many-\($0)" }
-            for name in names { try await daemon.post("/v1/vms?wait=60s", Self.small(name, ["labels": ["run": "7"]])).require(201) }
-            try await daemon.post("/v1/vms?wait=60s", Self.small("st-many-other", ["labels": ["run": "8"]])).require(201)
+            for name in names { try await daemon.post("/v1/vms?wait=60s", Self.small(name, ["labels": ["run": "st-a"]])).require(201) }
+            try await daemon.post("/v1/vms?wait=60s", Self.small("st-many-other", ["labels": ["run": "st-b"]])).require(201)
 
             try daemon.arm("vm.stop/stop/after-act=kill")
-            let request = Task { try? await daemon.post("/v1/vms/stop?label.run=7&wait=60s", key: "many-stop") }
+            let request = Task { try? await daemon.post("/v1/vms/stop?label.run=st-a&wait=60s", key: "many-stop") }
             while daemon.isRunning { try await Task.sleep(for: .milliseconds(5)) }
             _ = await request.value
             try await daemon.start()
-            let stopped = try await daemon.post("/v1/vms/stop?label.run=7&wait=60s", key: "many-stop").require(200)
+            let stopped = try await daemon.post("/v1/vms/stop?label.run=st-a&wait=60s", key: "many-stop").require(200)
             #expect(stopped["vms"]?.arrayValue?.compactMap { $0["name"]?.stringValue } == names)
             let running = try await HostWorld.look(at: host, prefix: "st-many").machines.filter { $0.value == "running" }
             #expect(Array(running.keys) == ["st-many-other"])
@@ -164,7 +164,7 @@ extension RealHypervisor {
             #expect(jobs.count == names.count && Set(jobs.compactMap { $0["resources"]?[0]?.stringValue }).count == names.count)
 
             try await daemon.delete("/v1/vms?wait=30s").require(400)
-            let gone = try await daemon.delete("/v1/vms?label.run=7,8&wait=60s").require(200)
+            let gone = try await daemon.delete("/v1/vms?label.run=st-a,st-b&wait=60s").require(200)
             #expect(gone["vms"]?.arrayValue?.allSatisfy { $0["state"] == "succeeded" } == true, "\(gone)")
             #expect(try await HostWorld.look(at: host, prefix: "st-many").isEmpty)
             try await daemon.terminate()

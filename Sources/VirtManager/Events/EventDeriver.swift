@@ -111,7 +111,7 @@ struct EventDeriver {
             name: seen.name, state: seen.state.rawValue, agent: seen.agentConnected, marks: MachineMarks(seen), observation: seen)
         if let old {
             new.marks = new.marks.completed(by: old.marks)
-            if Self.isPassing(seen) { new.state = old.state }
+            if Self.isPassing(seen, since: old.state) { new.state = old.state }
         }
         machines[host, default: [:]][id] = new
         if let old { compare(host, path, old, new, seen, job) } else { tellNew(host, path, seen, job) }
@@ -124,8 +124,10 @@ struct EventDeriver {
     }
 
     /// The driver halts a guest for a moment while it starts or saves it: that is no state it came into.
-    private static func isPassing(_ seen: MachineObservation) -> Bool {
+    private static func isPassing(_ seen: MachineObservation, since old: String) -> Bool {
+        // Saved memory comes in as that of a migration does.
         seen.state == .paused && ["starting up", "save", "dump", "snapshot"].contains(seen.stateReason)
+            || seen.state == .migrating && old == RunState.saved.rawValue
     }
 
     private mutating func tellNew(_ host: HostName, _ path: String, _ seen: MachineObservation, _ job: JobID?) {

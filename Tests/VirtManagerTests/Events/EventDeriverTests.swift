@@ -63,7 +63,8 @@ import Testing
             Self.lines([
                 Self.machine(.stopped), Self.machine(.paused, next: 1, reason: "starting up"), Self.machine(.running, next: 1),
                 Self.machine(.paused, next: 1, reason: "save"), Self.machine(.saved, reason: "saved"),
-                Self.machine(.paused, next: 1, reason: "starting up"), Self.machine(.paused, next: 1, reason: "user"),
+                Self.machine(.migrating, next: 1, reason: "migration"), Self.machine(.paused, next: 1, reason: "starting up"),
+                Self.machine(.paused, next: 1, reason: "user"),
             ]) == [
                 "vm.state external stopped running booted", "vm.state external running saved saved",
                 "vm.state external saved paused user",
