@@ -83,6 +83,9 @@ package final class Database: Sendable {
         await writer.close()
     }
 
+    /// Has the write-ahead log emptied soon: what was deleted from the file is in it still, and in the file no more.
+    package func forgetLog() { writer.forgetLog() }
+
     /// Commits made, and writes that were in them, since the start.
     package var commitCounts: (commits: Int, writes: Int) { writer.counts }
 
@@ -99,8 +102,11 @@ package final class Database: Sendable {
         return try body(connection)
     }
 
+    /// How long the writer waits for another process on the same file.
+    static let busyMilliseconds: Int32 = 5000
+
     private static func openWriter(_ path: String, _ options: DatabaseOptions) throws(SQLiteError) -> sending Connection {
-        let connection = try Connection(path: path, busyMilliseconds: 5000)
+        let connection = try Connection(path: path, busyMilliseconds: busyMilliseconds)
         // Before the first table: later it would take a VACUUM.
         try connection.execute("PRAGMA auto_vacuum = INCREMENTAL")
         let mode = try connection.queryOne("PRAGMA journal_mode = WAL")?.string(0)

@@ -7,6 +7,10 @@ final class Writer: Sendable {
     private struct State {
         var queue: [PendingWrite] = []
         var isClosing = false
+        /// The log is to be emptied as soon as no reader needs it.
+        var isLogUnwanted = false
+        /// That is to be tried now, though nothing is queued.
+        var isLogDue = false
         var hasEnded = false
         var waiting: [CheckedContinuation<Void, Never>] = []
         var commits = 0
@@ -46,6 +50,15 @@ final class Writer: Sendable {
         monitor.signal()
     }
 
+    /// Has the log put back into the file and emptied, now or after one of the next writes.
+    func forgetLog() {
+        monitor.withLock { state in
+            state.isLogUnwanted = true
+            state.isLogDue = true
+        }
+        monitor.signal()
+    }
+
     /// Ends the thread once what is queued has run.
     func requestClose() {
         monitor.withLock { $0.isClosing = true }
@@ -70,6 +83,7 @@ final class Writer: Sendable {
                 let first = start
                 start = (try? slot.use("Writer") { self.runBatch(items, from: first, on: $0) }) ?? items.count
             }
+            if monitor.withLock({ $0.isLogUnwanted }) { emptyLog(slot) }
         }
         // The log goes back into the file, so that a copy of the file alone is whole.
         _ = try? slot.use("Writer") { try $0.query("PRAGMA wal_checkpoint(TRUNCATE)") }
@@ -82,10 +96,21 @@ final class Writer: Sendable {
         for continuation in waiting { continuation.resume() }
     }
 
+    /// Never waits for a reader: then the next write tries again.
+    private func emptyLog(_ slot: ConnectionSlot) {
+        let isBusy = try? slot.use("Writer") { connection in
+            _ = try connection.query("PRAGMA busy_timeout = 0")
+            defer { _ = try? connection.query("PRAGMA busy_timeout = \(Database.busyMilliseconds)") }
+            return try connection.queryOne("PRAGMA wal_checkpoint(TRUNCATE)")?.int64(0) != 0
+        }
+        if isBusy == false { monitor.withLock { $0.isLogUnwanted = false } }
+    }
+
     /// Everything that is queued, or nil when closing and empty.
     private func nextItems() -> [PendingWrite]? {
         monitor.wait { state -> [PendingWrite]?? in
-            if !state.queue.isEmpty {
+            if !state.queue.isEmpty || state.isLogDue {
+                state.isLogDue = false
                 let items = state.queue
                 state.queue = []
                 return .some(items)

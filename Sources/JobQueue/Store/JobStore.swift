@@ -20,7 +20,8 @@ package struct JobStore: Sendable {
     /// Makes the job a promise: row, reservations and key in one transaction, which also ends the job `superseded` (as given)
     /// whose place it takes. Throws `EnqueueError` or `SQLiteError`.
     package func enqueue(_ request: JobRequest, superseded: Job? = nil, at time: Timestamp) async throws -> Enqueued {
-        try await database.write { connection in
+        defer { if superseded?.hadSecrets == true { database.forgetLog() } }
+        return try await database.write { connection in
             if let key = request.idempotency, let earlier = try Self.job(connection, key: key) { return .replayed(earlier) }
             if let superseded {
                 try Self.fence(connection, superseded)
@@ -155,6 +156,7 @@ package struct JobStore: Sendable {
     /// Ends the job: state, result or failure, its locks and reservations given back, in one transaction.
     package func end(_ job: Job, log: [JobLogLine]) async throws {
         try await fenced(job) { connection in try Self.end(connection, job, log) }
+        if job.hadSecrets, job.state.isTerminal { database.forgetLog() }
     }
 
     private static func end(_ connection: Connection, _ job: Job, _ log: [JobLogLine]) throws {
