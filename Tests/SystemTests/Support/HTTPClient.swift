@@ -24,7 +24,9 @@ struct HTTPClient: Sendable {
         let head = ([("Host", "gantry"), ("Connection", "close"), length] + fields)
             .reduce("\(method) \(target) HTTP/1.1\r\n") { $0 + "\($1.0): \($1.1)\r\n" }
         let body = isChunked ? Array("\(String(body.count, radix: 16))\r\n".utf8) + body + Array("\r\n0\r\n\r\n".utf8) : body
-        return try await Self.pool.get().run { try exchange(Array("\(head)\r\n".utf8), body, isCut: missing > 0, isHead: method == "HEAD", limit) }
+        return try await Self.pool.get().run {
+            try exchange(Array("\(head)\r\n".utf8), body, isCut: missing > 0, isHead: method == "HEAD", limit)
+        }
     }
 
     private func exchange(_ head: [UInt8], _ body: [UInt8], isCut: Bool, isHead: Bool, _ limit: Duration) throws -> HTTPAnswer {
