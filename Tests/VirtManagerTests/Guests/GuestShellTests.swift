@@ -40,6 +40,10 @@ import Testing
         // Not by `isRunning`, which may be false before the status is there.
         try await withCheckedThrowingContinuation { (ended: CheckedContinuation<Void, any Error>) in
             process.terminationHandler = { _ in ended.resume() }
+            // This thread's mask is the child's: threads of a pool take no signals.
+            var (none, mine) = (sigset_t(), sigset_t())
+            pthread_sigmask(SIG_SETMASK, &none, &mine)
+            defer { pthread_sigmask(SIG_SETMASK, &mine, nil) }
             do { try process.run() } catch { ended.resume(throwing: error) }
         }
         return Result(
@@ -89,6 +93,12 @@ import Testing
     }
 
     /// No descriptor of the plumbing is left open in the program, or a daemon it starts would hold everything up.
+    /// What was printed until the whole session was told to end is there.
+    @Test(arguments: shells) func theEndedHaveSaidWhatTheySaid(shell: [String]) async throws {
+        let told = try await Self.run(shell, ["sh", "-c", "echo begun; echo so >&2; kill -TERM 0; sleep 20"])
+        #expect(told.status != 0 && told.text == "begun\n" && told.error == Array("so\n".utf8), "\(told.text)")
+    }
+
     @Test(arguments: shells) func nothingElseIsOpen(shell: [String]) async throws {
         let told = try await Self.run(shell, ["sh", "-c", "ls /proc/self/fd | sort -n | tr '\\n' ' '"])
         let open = told.text.split(separator: " ").compactMap { Int($0) }

@@ -28,6 +28,11 @@ final class TestClock: Clock {
     var minimumResolution: Duration { .nanoseconds(1) }
     var sleepers: Int { state.withLock { $0.sleepers.count } }
 
+    /// Whether somebody sleeps who is to wake within `duration`.
+    func hasSleeper(within duration: Duration) -> Bool {
+        state.withLock { state in state.sleepers.values.contains { $0.until <= state.now.advanced(by: duration) } }
+    }
+
     func advance(by duration: Duration) {
         let woken = state.withLock { state in
             state.now = state.now.advanced(by: duration)
