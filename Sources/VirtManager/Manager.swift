@@ -26,7 +26,7 @@ package final class Manager: Sendable {
     /// What the database must hold.
     package static let schema =
         JobSchema.upgrades + VolumeStore.upgrades + AcceleratorStore.upgrades + EventStore.upgrades + UploadStore.upgrades
-        + JobSchema.secretUpgrades
+        + JobSchema.laterUpgrades
 
     package struct Options: Sendable {
         package var defaultHost: HostName?

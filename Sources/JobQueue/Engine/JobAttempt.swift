@@ -224,6 +224,12 @@ final class JobAttempt {
 
     func settle(_ ord: Int, _ phase: StepState.Phase) async throws {
         job.steps[ord].phase = phase
+        // Only the board has seen how far it came: what it did in all stays with the job, and goes with what is undone.
+        if phase == .done, let shown = engine.board[job.id], shown.steps.indices.contains(ord) {
+            job.steps[ord].takeFigures(of: shown.steps[ord])
+        } else if phase == .undone {
+            job.steps[ord].forgetFigures()
+        }
         if phase != .intended { note("step '\(job.steps[ord].name)' \(phase.rawValue)") }
         bump()
         let lines = takeNotes()

@@ -24,6 +24,21 @@ package struct StepState: Sendable, Equatable {
 
     package init(name: String) { self.name = name }
 
+    /// Takes over the figures that `other` has, and keeps its own elsewhere.
+    mutating func takeFigures(of other: StepState) {
+        bytesDone = other.bytesDone ?? bytesDone
+        bytesTotal = other.bytesTotal ?? bytesTotal
+        itemsDone = other.itemsDone ?? itemsDone
+        itemsTotal = other.itemsTotal ?? itemsTotal
+    }
+
+    mutating func forgetFigures() {
+        bytesDone = nil
+        bytesTotal = nil
+        itemsDone = nil
+        itemsTotal = nil
+    }
+
     /// 0…100 of this step.
     package var percent: Int {
         switch phase {

@@ -84,9 +84,9 @@ package enum JobSchema {
     ]
 
     /// All that the queue needs. A program with other tables puts those that came between into their places.
-    package static let all = upgrades + secretUpgrades
+    package static let all = upgrades + laterUpgrades
 
-    package static let secretUpgrades = [
+    package static let laterUpgrades = [
         SchemaUpgrade(
             name: "job-secrets",
             sql: """
@@ -98,6 +98,14 @@ package enum JobSchema {
                     value BLOB NOT NULL,
                     PRIMARY KEY (job_id, name)
                 ) STRICT, WITHOUT ROWID;
-                """)
+                """),
+        SchemaUpgrade(
+            name: "job-step-figures",
+            sql: """
+                ALTER TABLE job_step ADD COLUMN bytes_done INTEGER;
+                ALTER TABLE job_step ADD COLUMN bytes_total INTEGER;
+                ALTER TABLE job_step ADD COLUMN items_done INTEGER;
+                ALTER TABLE job_step ADD COLUMN items_total INTEGER;
+                """),
     ]
 }

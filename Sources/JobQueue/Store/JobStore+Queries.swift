@@ -117,7 +117,10 @@ extension JobStore {
     private static func withSteps(_ connection: Connection, _ job: Job) throws -> Job {
         var job = job
         for row in try connection.query(
-            "SELECT ord, name, phase, epoch, failures, observed FROM job_step WHERE job_id = ? ORDER BY ord", [.text(job.id.text)])
+            """
+            SELECT ord, name, phase, epoch, failures, observed, bytes_done, bytes_total, items_done, items_total
+            FROM job_step WHERE job_id = ? ORDER BY ord
+            """, [.text(job.id.text)])
         {
             let ord = Int(try row.int64("ord"))
             while job.steps.count < ord { job.steps.append(StepState(name: "")) }
@@ -126,6 +129,10 @@ extension JobStore {
             step.epoch = try row.int64("epoch")
             step.failures = Int(try row.int64("failures"))
             step.observed = try row.optionalString("observed").flatMap(JSONValue.stored)
+            step.bytesDone = try row.optionalInt64("bytes_done")
+            step.bytesTotal = try row.optionalInt64("bytes_total")
+            step.itemsDone = try row.optionalInt64("items_done")
+            step.itemsTotal = try row.optionalInt64("items_total")
             job.steps.append(step)
         }
         return job

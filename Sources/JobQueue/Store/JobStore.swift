@@ -131,10 +131,14 @@ package struct JobStore: Sendable {
         let step = job.steps[ord]
         try await fenced(job) { connection in
             _ = try connection.execute(
-                "UPDATE job_step SET phase = ?, failures = ?, observed = ?, ended_at = ? WHERE job_id = ? AND ord = ?",
+                """
+                UPDATE job_step SET phase = ?, failures = ?, observed = ?, ended_at = ?,
+                    bytes_done = ?, bytes_total = ?, items_done = ?, items_total = ? WHERE job_id = ? AND ord = ?
+                """,
                 [
                     .text(step.phase.rawValue), .integer(Int64(step.failures)), .optional(step.observed?.text),
-                    step.phase == .intended ? .null : .integer(time.milliseconds), .text(job.id.text), .integer(Int64(ord)),
+                    step.phase == .intended ? .null : .integer(time.milliseconds), .optional(step.bytesDone), .optional(step.bytesTotal),
+                    .optional(step.itemsDone), .optional(step.itemsTotal), .text(job.id.text), .integer(Int64(ord)),
                 ])
             if step.phase != .intended {
                 _ = try connection.execute("UPDATE job SET deaths = 0, death_step = NULL WHERE id = ?", [.text(job.id.text)])

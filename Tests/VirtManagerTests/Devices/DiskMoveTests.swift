@@ -13,6 +13,8 @@ import Testing
                 let job = try await life.change("vdb", ["pool": "fast"])
                 #expect(job.state == .succeeded, "\(state): \(job.failure?.detail ?? "")")
                 #expect(job.result?["applied"]?.stringValue == applied)
+                let copy = try #require(job.steps.first { $0.name == "copy" })
+                #expect(copy.bytesTotal ?? 0 > 0 && copy.bytesDone == copy.bytesTotal, "\(copy)")
                 #expect(job.result?["disk"]?["old_volume_kept"] == false && job.result?["disk"]?["flattened"] == false)
                 let seen = try await life.seen()
                 #expect(seen.state == state)
