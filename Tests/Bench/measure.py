@@ -12,7 +12,9 @@ import sys
 import time
 
 import load
+from churn import churn
 from libvirt_calls import Domain
+from plugging import plugging
 from servers import Daemon, Nginx, call, cpu_seconds, memory_mib, SERVER_CORE
 from transfers import transfers
 
@@ -228,6 +230,16 @@ def sampled_machines(options):
     return figures
 
 
+def changing_fleet(options):
+    daemon = Daemon(options.daemon, options.scratch)
+    try:
+        daemon.start()
+        daemon.wait_ready()
+        return churn(daemon, wait_until, lambda connection: not unfinished(connection))
+    finally:
+        daemon.stop()
+
+
 def in_the_sandbox(options, figures):
     daemon = Daemon(options.daemon, options.scratch)
     try:
@@ -253,6 +265,8 @@ def in_the_sandbox(options, figures):
         daemon.stop()
     say(f"{SAMPLED_MACHINES} running machines, sampled each 10 s ...")
     figures["sampled"] = sampled_machines(options)
+    say("lists of 10,000 machines while they change ...")
+    figures["churn"] = changing_fleet(options)
 
 
 def on_a_real_host(options, figures):
@@ -274,6 +288,8 @@ def on_a_real_host(options, figures):
             domain.close()
             say("uploads and downloads ...")
             figures["transfers"] = transfers(daemon, options)
+            say("disks of a booted guest ...")
+            figures["plugging"] = plugging(daemon, options, options.guest)
         finally:
             for made in (name, name + "-bare"):
                 call(daemon.connection(), "DELETE", f"/v1/vms/{made}?missing=ok&wait=60s", None, (204,))
@@ -324,13 +340,20 @@ def verdicts(figures):
         ("download, against virsh vol-download", figures["transfers"]["download_ratio"], "", None, ""),
         ("download", figures["transfers"]["download_mib_s"], "", None, "MiB/s"),
         (f"CPU of the daemon with {SAMPLED_MACHINES} running VMs sampled each 10 s", figures["sampled"]["cpu_percent"], "<=", 1, "%"),
+        ("disk attached, more than the bare call, median", figures["plugging"]["attach_more_ms"], "", None, "ms"),
+        ("the bare call", figures["plugging"]["bare_attach_ms"]["p50"], "", None, "ms"),
+        ("disk let go by the guest, more than bare, median", figures["plugging"]["detach_more_ms"], "", None, "ms"),
+        ("the bare call until it is gone", figures["plugging"]["bare_detach_ms"]["p50"], "", None, "ms"),
+        ("GET /v1/vms of 10,000 at rest, p99", figures["churn"]["quiet_ms"]["list"]["p99"], "", None, "ms"),
+        (f"the same at {figures['churn']['changes_per_s']} changes a second, p99", figures["churn"]["changing_ms"]["list"]["p99"], "", None, "ms"),
+        ("a page of 100 of them, p99", figures["churn"]["changing_ms"]["page"]["p99"], "", None, "ms"),
         (f"{IDLE_CONNECTIONS} idle connections, each", figures["idle_connections"]["kib_each"], "", None, "KiB"),
     ]
     if memory["libraries_alone"]:
         rows.append(("the same libraries in an empty C program", memory["libraries_alone"], "", None, "MiB"))
     for what, value, sign, aim, unit in rows:
         met = "" if aim is None else "met" if (value >= aim if sign == ">=" else value <= aim) else "MISSED"
-        say(f"  {what:44} {value:>9} {unit:4} {'aim ' + sign + ' ' + str(aim) if aim is not None else '':12} {met}")
+        say(f"  {what:50} {value:>9} {unit:4} {'aim ' + sign + ' ' + str(aim) if aim is not None else '':12} {met}")
 
 
 def disturbances(figures):
@@ -350,7 +373,7 @@ def disturbances(figures):
 
 def main():
     parser = argparse.ArgumentParser()
-    for name in ("daemon", "scratch", "uri", "commit", "history"):
+    for name in ("daemon", "scratch", "uri", "commit", "history", "guest"):
         parser.add_argument("--" + name, required=True)
     options = parser.parse_args()
     begin = time.monotonic()

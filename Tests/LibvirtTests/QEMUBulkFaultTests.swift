@@ -17,11 +17,11 @@ extension OnQEMU {
                 var error: HypervisorError?
                 let time = await clock.measure { error = await failure { _ = try await host.statistics() } }
                 #expect(error?.code == .timeout)
-                #expect(time < .seconds(2), "\(time)")
+                #expect(time < .seconds(5), "\(time)")
             }
             // Other lanes are free for whoever asks: it is the host that does not answer there.
             let time = await clock.measure { _ = await failure { _ = try await host.machines() } }
-            #expect(time < .seconds(2), "\(time)")
+            #expect(time < .seconds(5), "\(time)")
             #expect(try ProcessStatus.threads() <= before + 8)
             try QEMUHost.tell("thaw")
             #expect(try await poll { (try? await host.statistics()) != nil })

@@ -66,13 +66,9 @@ import Testing
         }
     }
 
-    @Test func fiveHundredGuestsAreSoonCounted() async throws {
+    @Test(.timeLimit(.minutes(1))) func fiveHundredGuestsAreCounted() async throws {
         try await PrivateWorld.with(extraDomains: 500) { host in
-            var count = 0
-            let time = try await ContinuousClock().measure { count = try await host.statistics().count }
-            #expect(count == 501)
-            print("statistics of 501 guests (test driver): \(time)")
-            #expect(time < .seconds(2))
+            #expect(try await host.statistics().count == 501)
         }
     }
 }

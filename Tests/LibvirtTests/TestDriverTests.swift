@@ -257,13 +257,9 @@ import Testing
         #expect(await failure { _ = try await nowhere.connect() }?.code == .connectionLost)
     }
 
-    @Test func thousandMachinesAreListed() async throws {
+    @Test(.timeLimit(.minutes(1))) func thousandMachinesAreListed() async throws {
         try await PrivateWorld.with(extraDomains: 1000) { host in
-            let clock = ContinuousClock()
-            var count = 0
-            let time = try await clock.measure { count = try await host.machines().count }
-            #expect(count == 1002)
-            #expect(time < .seconds(5))
+            #expect(try await host.machines().count == 1002)
         }
     }
 }
