@@ -73,7 +73,8 @@ struct ExecRun: Sendable {
 
     // MARK: End
 
-    /// Asks until the program has ended; nil when the time is over. An agent that falls silent in between is asked again.
+    /// Asks until the program has ended; nil when the time is over. What only falls silent
+    /// in between is asked again.
     private func end(of pid: Int64, within limit: Duration, _ passed: @Sendable () -> Duration) async throws -> GuestProcess? {
         var pause = Duration.milliseconds(5)
         var silence: HypervisorError?
@@ -84,7 +85,7 @@ struct ExecRun: Sendable {
                 silence = nil
             } catch {
                 if error.code == .cancelled { throw CancellationError() }
-                guard error.code == .agentUnavailable || error.isTransient else { throw Self.lost(error, machine) }
+                guard await mayGoOn(after: error) else { throw Self.lost(error, machine) }
                 silence = error
             }
             guard passed() < limit else {
@@ -94,6 +95,12 @@ struct ExecRun: Sendable {
             try await clock.sleep(for: min(pause, max(.milliseconds(1), limit - passed())))
             pause = min(pause * 2, .milliseconds(250))
         }
+    }
+
+    /// Whether there may be an answer later: the agent or the host only falls silent, or the machine was paused in between.
+    private func mayGoOn(after error: HypervisorError) async -> Bool {
+        guard error.code == .invalidState else { return error.code == .agentUnavailable || error.isTransient }
+        return (try? await host.refresh(machine.id))?.state.isActive == true
     }
 
     /// Has the program ended by force, and answers its end; nil if it was not seen. In a task of its own: the one that runs

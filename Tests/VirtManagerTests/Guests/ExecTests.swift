@@ -99,6 +99,21 @@ import Testing
         }
     }
 
+    @Test func aMachineThatIsPausedInTheMiddle() async throws {
+        try await Self.with { life, world in
+            let isDone = SharedFlag()
+            world.setPrograms { _, _ in GuestProcess(hasExited: isDone.isSet, exitCode: 0) }
+            let running = Task { try await Self.run(life, ["argv": ["sleep", "9"], "timeout": "10m"]) }
+            try await until("asked for its end") { world.faults.count(.process) > 0 }
+            try await life.hosts[0].suspend(.sample(1))
+            let asked = world.faults.count(.process)
+            try await until("asked while paused") { world.faults.count(.process) > asked + 1 }
+            isDone.set()
+            try await life.hosts[0].resume(.sample(1))
+            #expect(try await running.value.exitCode == 0)
+        }
+    }
+
     @Test func aCallerThatLeavesTakesItsProgramAlong() async throws {
         try await Self.with { life, world in
             let killed = SharedFlag()
