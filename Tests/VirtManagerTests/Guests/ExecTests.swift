@@ -99,18 +99,17 @@ import Testing
         }
     }
 
+    /// While a machine is paused libvirt says that it does not run.
     @Test func aMachineThatIsPausedInTheMiddle() async throws {
         try await Self.with { life, world in
-            let isDone = SharedFlag()
-            world.setPrograms { _, _ in GuestProcess(hasExited: isDone.isSet, exitCode: 0) }
-            let running = Task { try await Self.run(life, ["argv": ["sleep", "9"], "timeout": "10m"]) }
-            try await until("asked for its end") { world.faults.count(.process) > 0 }
-            try await life.hosts[0].suspend(.sample(1))
-            let asked = world.faults.count(.process)
-            try await until("asked while paused") { world.faults.count(.process) > asked + 1 }
-            isDone.set()
-            try await life.hosts[0].resume(.sample(1))
-            #expect(try await running.value.exitCode == 0)
+            world.setPrograms { _, _ in GuestProcess(hasExited: true, exitCode: 0) }
+            world.faults.fail(.process, times: 3, with: .invalidState, "domain is not running")
+            let result = try await Self.run(life, ["argv": ["true"]])
+            #expect(result.exitCode == 0)
+            world.faults.run(at: .process) { try? $0.virshDestroy(.sample(1)) }
+            world.setPrograms { _, _ in GuestProcess(hasExited: false) }
+            let error = try await refusal { _ = try await Self.run(life, ["argv": ["true"]]) }
+            #expect(error.category == .state)
         }
     }
 
