@@ -11,20 +11,6 @@ import Testing
         machineID("55555555-0000-4000-8000-\(String(number + 0x1000_0000_0000, radix: 16))")
     }
 
-    /// Agents that answer when the gate is opened.
-    private final class Gate: Sendable {
-        private let state = Monitor((isOpen: false, waiting: 0))
-        func pass() {
-            state.withLock { $0.waiting += 1 }
-            state.wait { $0.isOpen ? () : nil }
-        }
-        func open() {
-            state.withLock { $0.isOpen = true }
-            state.broadcast()
-        }
-        var waiting: Int { state.withLock { $0.waiting } }
-    }
-
     private final class Order: Sendable {
         private let state = Mutex<[Int]>([])
         func append(_ number: Int) { state.withLock { $0.append(number) } }

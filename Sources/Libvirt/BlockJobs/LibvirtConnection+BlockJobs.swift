@@ -36,7 +36,7 @@ extension LibvirtConnection {
     }
 
     package func blockJob(_ id: MachineID, target: String) async throws(HypervisorError) -> BlockJobObservation? {
-        try await read("virDomainGetBlockJobInfo") { connection in
+        try await read("virDomainGetBlockJobInfo", in: monitors) { connection in
             let domain = try connection.domain(id)
             var info = virDomainBlockJobInfo()
             let found = try domain.status("virDomainGetBlockJobInfo") { virDomainGetBlockJobInfo($0, target, &info, 0) }

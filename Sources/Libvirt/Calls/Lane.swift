@@ -10,7 +10,7 @@ final class Lane: Sendable {
     }
 
     let name: String
-    private let threads: Int
+    let threads: Int
     private let capacity: Int
     private let state = Mutex(State())
 

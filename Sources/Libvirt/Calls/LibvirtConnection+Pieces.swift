@@ -1,10 +1,11 @@
 internal import Hypervisor
 
 extension LibvirtConnection {
-    /// Does `body` to all of `items`, in pieces spread over the threads of the control lane, each piece within the read
-    /// deadline. Other calls get their turn between pieces.
+    /// Does `body` to all of `items`, in pieces spread over the threads of a lane (`control` if none is named), each piece
+    /// within the read deadline. Other calls get their turn between pieces.
     func inPieces<Item: Sendable, Result: Sendable>(
-        _ items: [Item], _ function: String, _ body: @escaping @Sendable (Item, OpenConnection) throws -> Result?
+        _ items: [Item], _ function: String, in lane: Lane? = nil,
+        _ body: @escaping @Sendable (Item, OpenConnection) throws -> Result?
     ) async throws(HypervisorError) -> [Result] {
         let size = 32
         let width = 4
@@ -20,7 +21,7 @@ extension LibvirtConnection {
                 func add(_ index: Int) {
                     let piece = pieces[index]
                     group.addTask {
-                        (index, try await self.read(function) { connection in try piece.compactMap { try body($0, connection) } })
+                        (index, try await self.read(function, in: lane) { connection in try piece.compactMap { try body($0, connection) } })
                     }
                 }
                 var next = 0

@@ -17,8 +17,8 @@ internal import Telemetry
 /// hangs for much longer may hang for ever (nothing tells it that a remote host has died), so a few may be given up.
 final class ConnectionPool: Sendable {
     /// Against runaway use. Single calls are bounded by the threads of the lanes; leases that are kept over several calls
-    /// (streams) are not, and must leave the others enough.
-    static let limit = 48
+    /// (streams) are not, and must leave each thread its one.
+    static let limit = 56
     static let keptLimit = 20
     /// Attempts to open that may hang in vain beside the newest one.
     static let givenUpLimit = 4

@@ -3,10 +3,11 @@ package import Telemetry
 
 /// One host behind a libvirt URI.
 ///
-/// Calls run in lanes of threads, never on the caller's: `control` for short ones, `long` for long work, `streams` for
-/// the pieces of streams, `agent` and `slowAgents` for those that wait for a guest's agent, `devices` for its hardware,
-/// `bulk` for the counters of all guests, `abort` so that an abort is never behind what it aborts. Threads start with a
-/// lane's first call, and every running call has a connection to itself (`ConnectionPool`).
+/// Calls run in lanes of threads, never on the caller's: `control` for what libvirt answers by itself, `long` for long
+/// work, `streams` for the pieces of streams, `storage` for pools and volumes, `monitors` for what waits for the process of
+/// one guest, `agent` and `slowAgents` for what waits for its agent, `bulk` for the counters of all guests, `abort` so that
+/// an abort is never behind what it aborts. Threads start with a lane's first call, and every running call has a connection
+/// to itself (`ConnectionPool`).
 ///
 /// After the connection broke, every call fails with `connectionLost` at once until `connect` has succeeded again.
 package final class LibvirtConnection: HostConnection {
@@ -25,7 +26,13 @@ package final class LibvirtConnection: HostConnection {
     /// For agents that took long the last time.
     let slowAgents = Lane(name: "lv-agent-slow", threads: 2)
     let agentTurns = AgentTurns()
-    let devices = Lane(name: "lv-dev", threads: 4)
+    /// For calls that a guest's process has to answer, or that wait until it has answered others: one that hangs keeps the
+    /// first call for ever, and libvirt each later one for half a minute.
+    let monitors = Lane(name: "lv-mon", threads: 4)
+    /// Apart from the monitors, as pictures are asked for again and again, and from the streams, which may go on for hours.
+    let pictures = Lane(name: "lv-pic", threads: 1)
+    /// libvirt holds a pool while it looks into it, and a file server that is gone makes that for ever.
+    let storage = Lane(name: "lv-store", threads: 4)
     let bulk = Lane(name: "lv-bulk", threads: 1)
     /// For the definitions of networks, one call at a time: each looks before it writes.
     let networkEdits = Lane(name: "lv-net", threads: 1)
@@ -52,9 +59,15 @@ package final class LibvirtConnection: HostConnection {
 
     package func close() async { shut() }
 
+    var lanes: [Lane] {
+        [
+            control, long, streams, agent, slowAgents, monitors, pictures, storage, bulk, networkEdits, reading, abort, beat,
+        ]
+    }
+
     private func shut() {
         connections.close()
-        for lane in [control, long, streams, agent, slowAgents, devices, bulk, networkEdits, reading, abort, beat] { lane.close() }
+        for lane in lanes { lane.close() }
         queue.finish()
     }
 

@@ -9,7 +9,7 @@ extension LibvirtConnection {
     package func screenshot(_ id: MachineID) async throws(HypervisorError) -> Screenshot {
         let connections = connections
         // Nothing of the guest is changed, so that one that keeps its monitor busy is not waited for.
-        return try await streams.read(
+        return try await pictures.read(
             "virDomainScreenshot", deadline: settings.readDeadline * 3, { () throws(HypervisorError) in try connections.lend() }
         ) { lease in
             let domain = try lease.connection.domain(id)

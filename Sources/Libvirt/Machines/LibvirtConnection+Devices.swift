@@ -18,7 +18,7 @@ extension LibvirtConnection {
 
     /// In a lane of its own: libvirt waits some seconds for a guest that does not give a processor or a medium back.
     package func editLive(_ id: MachineID, _ edit: MachineEdit) async throws(HypervisorError) {
-        try await change("virDomainGetXMLDesc", in: devices) { connection in
+        try await change("virDomainGetXMLDesc", in: monitors) { connection in
             let domain = try connection.domain(id)
             guard try domain.status("virDomainIsActive", { virDomainIsActive($0) }) == 1 else {
                 throw HypervisorError(.invalidState, "the machine is not running", function: "virDomainIsActive")

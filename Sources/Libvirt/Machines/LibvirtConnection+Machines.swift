@@ -57,7 +57,8 @@ extension LibvirtConnection {
         if let text = change.description, !XMLWriter.canWrite(text) {
             throw HypervisorError(.invalidArgument, "the description holds a control character", function: "virDomainSetMetadata")
         }
-        try await self.change("virDomainSetMetadata") { connection in
+        // While something else is done to a running machine this waits.
+        try await self.change("virDomainSetMetadata", in: monitors) { connection in
             let element = try change.metadata.map { try MetadataXML.element($0) }
             let domain = try connection.domain(id)
             let isActive = try domain.status("virDomainIsActive") { virDomainIsActive($0) } == 1
@@ -86,7 +87,7 @@ extension LibvirtConnection {
     }
 
     package func markStarted(_ id: MachineID, atMilliseconds: Int64) async throws(HypervisorError) {
-        try await change("virDomainSetMetadata") { connection in
+        try await change("virDomainSetMetadata", in: monitors) { connection in
             let domain = try connection.domain(id)
             let element = try MetadataXML.runElement(MachineReading.markAtStart(domain, atMilliseconds: atMilliseconds))
             try domain.status("virDomainSetMetadata") {

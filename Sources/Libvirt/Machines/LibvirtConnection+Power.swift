@@ -14,15 +14,15 @@ extension LibvirtConnection {
     }
 
     package func reset(_ id: MachineID) async throws(HypervisorError) {
-        try await act(id, "virDomainReset") { virDomainReset($0, 0) }
+        try await act(id, "virDomainReset", in: monitors) { virDomainReset($0, 0) }
     }
 
     package func suspend(_ id: MachineID) async throws(HypervisorError) {
-        try await act(id, "virDomainSuspend") { virDomainSuspend($0) }
+        try await act(id, "virDomainSuspend", in: monitors) { virDomainSuspend($0) }
     }
 
     package func resume(_ id: MachineID) async throws(HypervisorError) {
-        try await act(id, "virDomainResume") { virDomainResume($0) }
+        try await act(id, "virDomainResume", in: monitors) { virDomainResume($0) }
     }
 
     package func abortOperation(_ id: MachineID) async throws(HypervisorError) {
@@ -69,7 +69,7 @@ extension LibvirtConnection {
                 log.debug("agent did not take the request; pressing the button", ["machine": id, "error": error.message])
             }
         }
-        try await change(function) { connection in
+        try await change(function, in: monitors) { connection in
             let flags = connection.identity.driver == "QEMU" ? byButton : 0
             try connection.domain(id).status(function) { call($0, flags) }
         }

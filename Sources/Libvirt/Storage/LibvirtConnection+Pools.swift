@@ -5,7 +5,7 @@ package import Hypervisor
 extension LibvirtConnection {
     package func definePool(_ spec: PoolSpec) async throws(HypervisorError) {
         let xml = try StorageXML.write(spec)
-        try await change("virStoragePoolDefineXML") { connection in
+        try await change("virStoragePoolDefineXML", in: storage) { connection in
             _ = PoolHandle(owning: try connection.value("virStoragePoolDefineXML") { virStoragePoolDefineXML($0, xml, 0) })
         }
     }
@@ -45,7 +45,7 @@ extension LibvirtConnection {
     private func onPool(
         _ name: String, _ function: String, in lane: Lane? = nil, _ call: @escaping @Sendable (OpaquePointer) -> Int32
     ) async throws(HypervisorError) {
-        try await change(function, in: lane) { connection in
+        try await change(function, in: lane ?? storage) { connection in
             _ = try connection.pool(name).status(function, call)
         }
     }

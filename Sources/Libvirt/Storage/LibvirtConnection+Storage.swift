@@ -3,7 +3,7 @@ package import Hypervisor
 
 extension LibvirtConnection {
     package func pools() async throws(HypervisorError) -> [PoolObservation] {
-        try await read("virConnectListAllStoragePools") { connection in
+        try await read("virConnectListAllStoragePools", in: storage) { connection in
             let pools = try connection.list("virConnectListAllStoragePools", of: PoolKind.self) {
                 virConnectListAllStoragePools($0, $1, 0)
             }
@@ -22,13 +22,13 @@ extension LibvirtConnection {
     }
 
     package func volumes(in pool: String) async throws(HypervisorError) -> [VolumeObservation] {
-        let names = try await read("virStoragePoolListAllVolumes") { connection in
+        let names = try await read("virStoragePoolListAllVolumes", in: storage) { connection in
             let volumes = try connection.pool(pool).list("virStoragePoolListAllVolumes", of: VolumeKind.self) {
                 virStoragePoolListAllVolumes($0, $1, 0)
             }
             return volumes.compactMap { volume in volume.lend { virStorageVolGetName($0).map { String(cString: $0) } } }
         }
-        return try await inPieces(names, "virStorageVolGetXMLDesc") { name, connection in
+        return try await inPieces(names, "virStorageVolGetXMLDesc", in: storage) { name, connection in
             try Self.unless(.volumeNotFound) {
                 try Self.observe(connection.volume(VolumeReference(pool: pool, volume: name)), pool: pool)
             }
@@ -36,7 +36,7 @@ extension LibvirtConnection {
     }
 
     package func volume(_ reference: VolumeReference) async throws(HypervisorError) -> VolumeObservation? {
-        try await read("virStorageVolGetXMLDesc") { connection in
+        try await read("virStorageVolGetXMLDesc", in: storage) { connection in
             try Self.unless(.volumeNotFound) { try Self.observe(connection.volume(reference), pool: reference.pool) }
         }
     }
@@ -49,14 +49,14 @@ extension LibvirtConnection {
 
     package func createVolume(_ spec: VolumeSpec) async throws(HypervisorError) {
         let xml = try StorageXML.write(spec)
-        try await change("virStorageVolCreateXML") { connection in
+        try await change("virStorageVolCreateXML", in: storage) { connection in
             let pool = try connection.pool(spec.reference.pool)
             _ = VolumeHandle(owning: try pool.value("virStorageVolCreateXML") { virStorageVolCreateXML($0, xml, 0) })
         }
     }
 
     package func deleteVolume(_ reference: VolumeReference) async throws(HypervisorError) {
-        try await change("virStorageVolDelete") { connection in
+        try await change("virStorageVolDelete", in: storage) { connection in
             try connection.volume(reference).status("virStorageVolDelete") { virStorageVolDelete($0, 0) }
         }
     }
@@ -79,7 +79,7 @@ extension LibvirtConnection {
     }
 
     package func fileSize(_ reference: VolumeReference) async throws(HypervisorError) -> Int64 {
-        try await read("virStorageVolGetInfoFlags") { connection in
+        try await read("virStorageVolGetInfoFlags", in: storage) { connection in
             var info = virStorageVolInfo()
             try connection.volume(reference).status("virStorageVolGetInfoFlags") {
                 virStorageVolGetInfoFlags($0, &info, VIR_STORAGE_VOL_GET_PHYSICAL.rawValue)
