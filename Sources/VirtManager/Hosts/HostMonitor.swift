@@ -63,9 +63,9 @@ package final class HostMonitor: Sendable {
             do {
                 let started = ContinuousClock.now
                 let facts = try await host.connection.connect()
-                try await host.refreshAll()
+                let machines = try await host.refreshAll()
                 showOnline(facts, latency: ContinuousClock.now - started)
-                await sweepHelpers(isFresh: true)
+                await sweepHelpers(among: machines, isTrying: isProbed)
                 tellOfOthers()
                 group.addTask { await self.learnCapabilities() }
                 if !isProbed {
@@ -132,17 +132,20 @@ package final class HostMonitor: Sendable {
     }
 
     /// Helpers of ours that nobody works through any more: a killed daemon's, or those of a job that could not end them.
-    /// A trial boot is nobody's only where this daemon has not begun one yet.
-    private func sweepHelpers(isFresh: Bool) async {
+    ///
+    /// - Parameter isTrying: this daemon may be at a trial boot, which ends by itself: ended by us it would look like a success.
+    private func sweepHelpers(among machines: [MachineObservation], isTrying: Bool) async {
         let prefix = "\(helperMachinePrefix)\(installation.prefix(8))"
-        do {
-            for machine in try await host.connection.machines() where machine.name.hasPrefix(prefix) && machine.state.isActive {
-                if keepsHelper(machine.name) || !isFresh && machine.name.hasPrefix("\(prefix)-probe-") { continue }
+        for machine in machines where machine.name.hasPrefix(prefix) && machine.state.isActive {
+            if keepsHelper(machine.name) || isTrying && machine.name.hasPrefix("\(prefix)-probe-") { continue }
+            do throws(HypervisorError) {
                 try await host.connection.destroy(machine.id)
                 log.notice("swept a helper machine", ["name": machine.name])
+            } catch {
+                // Gone since it was listed: by its own job, as a rule.
+                guard error.code != .machineNotFound else { continue }
+                log.warning("cannot sweep a helper machine", ["name": machine.name, "error": error.message])
             }
-        } catch {
-            log.warning("cannot sweep helper machines", ["error": error.message])
         }
     }
 
@@ -235,8 +238,7 @@ package final class HostMonitor: Sendable {
     private func bringUpToDate(_ batch: Dirt) async {
         do {
             if batch.everything || batch.machines.count > 500 {
-                try await host.refreshAll()
-                return await sweepHelpers(isFresh: false)
+                return await sweepHelpers(among: try await host.refreshAll(), isTrying: true)
             }
             if batch.networks { try await host.refreshNetworks() }
             if !batch.pools.isEmpty { try await host.refreshPools() }

@@ -47,13 +47,16 @@ package final class ManagedHost: Sendable {
         return seen
     }
 
-    /// Lists all machines, pools, networks and volumes anew.
-    func refreshAll() async throws(HypervisorError) {
+    /// Lists all machines, pools, networks and volumes anew. Answers the machines, helper machines among them.
+    @discardableResult
+    func refreshAll() async throws(HypervisorError) -> [MachineObservation] {
         fleet.take(pools: try await connection.pools(), on: name)
         fleet.take(networks: try await connection.networks(), on: name)
         for pool in fleet.pools(name) where pool.isActive { try await refresh(pool: pool.name) }
         let ticket = fleet.nextTicket()
-        fleet.take(all: try await connection.machines(), on: name, ticket: ticket)
+        let machines = try await connection.machines()
+        fleet.take(all: machines, on: name, ticket: ticket)
+        return machines
     }
 
     /// Looks at everything that decides whether volumes of these pools may go. The inventory alone would not do: volumes of

@@ -135,6 +135,32 @@ import Testing
         }
     }
 
+    /// A trial boot that we end looks like one that has come to its end.
+    @Test func aTrialBootOutlivesAReconnect() async throws {
+        let prefix = "gantry-work-\(ManagerBench.installation.prefix(8))-"
+        try await ManagerBench.with([.standard()]) { life in
+            let (world, clock) = (life.bench.world, life.bench.testClock)
+            try world.virshCreate(FakeDefinition(id: .sample(1), name: "\(prefix)probe-kvm"))
+            try world.virshCreate(FakeDefinition(id: .sample(2), name: "\(prefix)deadbeef"))
+            world.stopLibvirt()
+            try await until("offline") { life.state("h1") == .offline }
+            world.startLibvirt()
+            try await Self.advance(clock, until: "online") { life.state("h1") == .online }
+            try await Self.advance(clock, until: "swept") { !world.inventory().machineNames.contains("\(prefix)deadbeef") }
+            #expect(world.inventory().machineNames == ["\(prefix)probe-kvm"])
+        }
+    }
+
+    /// All that is looked at for a listing is looked at once.
+    @Test func helpersCostNoListingOfTheirOwn() async throws {
+        try await ManagerBench.with([.standard()]) { life in
+            let (faults, clock) = (life.bench.world.faults, life.bench.testClock)
+            let before = (networks: faults.count(.networks), machines: faults.count(.machines))
+            try await Self.advance(clock, by: .seconds(30), until: "listed some times") { faults.count(.networks) >= before.networks + 5 }
+            #expect(faults.count(.machines) - before.machines <= faults.count(.networks) - before.networks)
+        }
+    }
+
     @Test func anUnknownNameIsNotSaidToBeAbsentBeforeTheFirstListing() async throws {
         let bench = try ManagerBench()
         bench.world.faults.hang(.machines)
