@@ -127,6 +127,8 @@ package final class Database: Sendable {
                 throw SQLiteError(code: SQLITE_CORRUPT, message: "\(path) is damaged: \(answer ?? "?")", function: "PRAGMA quick_check")
             }
         }
+        // What a process was to forget (`forgetLog`) and then was killed is in its log still.
+        _ = try? connection.query("PRAGMA wal_checkpoint(TRUNCATE)")
         return connection
     }
 

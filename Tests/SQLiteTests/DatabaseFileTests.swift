@@ -1,3 +1,4 @@
+import Foundation
 import Glibc
 import Platform
 import SQLite
@@ -24,6 +25,30 @@ import Testing
             #expect(information.st_mode & 0o777 == 0o600)
         }
         await database.close()
+    }
+
+    /// Killed between the deletion and the emptying of the log, which holds what was deleted until then.
+    @Test func whatWasToBeForgottenIsForgottenByTheNextStart() async throws {
+        let word = "correct-horse-battery-staple"
+        let scratch = try ScratchDatabase()
+        let first = try scratch.open()
+        try await first.write { try $0.execute("INSERT INTO items (name) VALUES (?1)", [.text(word)]) }
+        try await first.write { connection in
+            try connection.executeScript("PRAGMA secure_delete = ON")
+            _ = try connection.execute("DELETE FROM items")
+        }
+        let killed = try ScratchDatabase()
+        for suffix in ["", "-wal"] {
+            try Data(contentsOf: URL(filePath: scratch.path + suffix)).write(to: URL(filePath: killed.path + suffix))
+        }
+        func holds(_ suffix: String) throws -> Bool {
+            try Data(contentsOf: URL(filePath: killed.path + suffix)).range(of: Data(word.utf8)) != nil
+        }
+        #expect(try holds("-wal"))
+        let second = try killed.open()
+        for suffix in ["", "-wal"] { #expect(try !holds(suffix)) }
+        await first.close()
+        await second.close()
     }
 
     @Test func schemasMayUseTheJSONFunctions() async throws {
