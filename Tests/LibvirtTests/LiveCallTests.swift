@@ -37,6 +37,27 @@ import Testing
         }
     }
 
+    /// As libvirt shows a running card on a network that is a bridge of the host.
+    @Test func aCableChangeKeepsTheCardsPlaceOnItsNetwork() throws {
+        let running = """
+            <domain type='kvm'><devices><interface type='bridge'>
+              <mac address='52:54:00:aa:bb:cc'/>
+              <source network='lan' portgroup='green' portid='8f4a' bridge='br0'/>
+              <vlan><tag id='7'/></vlan>
+            </interface></devices></domain>
+            """
+        func update(_ network: String?) throws -> String {
+            let edit = MachineEdit.setNIC(mac: "52:54:00:aa:bb:cc", network: network, isLinkUp: false)
+            guard case .update(let xml) = try LiveCall(edit, running: running, DomainEditorTests.writer) else { return "" }
+            return XMLTokens.split(xml).joined()
+        }
+        let same = try update(nil)
+        #expect(same.contains("<interface type=\"network\">") && same.contains("<source network=\"lan\" portgroup=\"green\"/>"), "\(same)")
+        #expect(same.contains("<tag id=\"7\"/>") && same.contains("<link state=\"down\"/>"))
+        let other = try update("wan")
+        #expect(other.contains("<source network=\"wan\"/>"), "\(other)")
+    }
+
     private static func describe(_ call: LiveCall) -> String {
         switch call {
         case .attach(let devices): "attach\n" + devices.map { XMLTokens.split($0).joined(separator: "\n") }.joined(separator: "\n\n")

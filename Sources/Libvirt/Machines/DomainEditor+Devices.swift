@@ -85,11 +85,21 @@ extension DomainEditor {
         try disk.add { DomainXMLWriter.chain(source.backing[...], &$0) }
     }
 
+    /// On the network it is on already the card keeps what else is said of it there (a port group), but not what libvirt
+    /// found when it was started: that belongs to other types of cards, too.
+    private func setNetwork(of nic: MutableXMLElement, _ network: String) throws {
+        if let source = nic.child("source"), source.attribute("network") == network {
+            for name in ["portid", "bridge", "dev", "mode"] { try source.set(name, to: nil) }
+            return
+        }
+        nic.removeChildren("source")
+        try nic.add { $0.element("source", ["network": network]) }
+    }
+
     /// nil leaves a part as it is.
     func setNIC(_ nic: MutableXMLElement, network: String?, isLinkUp: Bool?) throws {
         if let network {
-            nic.removeChildren("source")
-            try nic.add { $0.element("source", ["network": network]) }
+            try setNetwork(of: nic, network)
             try nic.set("type", to: "network")
         }
         guard let isLinkUp else { return }
