@@ -72,8 +72,17 @@ package final class RegularExpression {
     private static func checkCost(_ text: [UInt8]) throws(Failure) {
         var index = 0
         var product = 1
+        var depth = 0
         while index < text.count {
             switch text[index] {
+            case UInt8(ascii: "("):
+                depth += 1
+                index += 1
+            case UInt8(ascii: ")"):
+                depth -= 1
+                // To regcomp a character like any other, but within the parentheses that are put around all of it their end.
+                guard depth >= 0 else { throw Failure(description: "has a ) without its (; as a character it is \\)") }
+                index += 1
             case UInt8(ascii: "\\"):
                 if index + 1 < text.count, (UInt8(ascii: "1")...UInt8(ascii: "9")).contains(text[index + 1]) {
                     throw Failure(description: "back-references are not taken")

@@ -31,7 +31,8 @@ import Testing
     }
 
     @Test(arguments: [
-        ("(", "Unmatched"), ("[a", "Unmatched"), ("a{2,1}", "Invalid"), ("a\\", "Trailing"), (#"(a)\1"#, "back-references"),
+        ("(", "Unmatched"), ("a)|(b", "without its ("), ("login)", "without its ("), ("[a", "Unmatched"), ("a{2,1}", "Invalid"),
+        ("a\\", "Trailing"), (#"(a)\1"#, "back-references"),
         ("(a{100}){100}", "repeats too much"), ("a{1001}", "repeats too much"), ("a{99999999999999999999}{2}{501}", "repeats too much"),
         ("a\u{0}b", "NUL"), (String(repeating: "a", count: 1025), "1024"),
     ])
