@@ -22,6 +22,7 @@ struct AdoptionLint {
             if let initrd = boot.initrdPath { add(initrd, "its initrd", &found) }
         }
         if let path = hardware.firmware.nvramPath { add(path, "the file with its firmware's variables", &found) }
+        if let path = hardware.consoleLogPath { add(path, "the file with its console's output", &found) }
         return found
     }
 

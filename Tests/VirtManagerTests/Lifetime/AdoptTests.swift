@@ -33,6 +33,24 @@ import Testing
         try await life.manager.machines.adopt(life.machine(name), body: body, .sample)
     }
 
+    @Test func filesOutsideOfPoolsAreTold() async throws {
+        let world = FakeWorld.standard()
+        var machine = Self.definition("legacy", 7, [])
+        machine.hardware.consoleLogPath = "/var/log/legacy.log"
+        machine.hardware.boot = DirectBoot(kernelPath: "/boot/vmlinuz", initrdPath: nil, cmdline: "")
+        try world.virshDefine(machine)
+        try await ManagerBench.with([world]) { life in
+            guard case .plan(let plan) = try await life.manager.machines.adopt(life.machine("legacy"), body: nil, .sample(dryRun: true))
+            else {
+                Issue.record("no plan")
+                return
+            }
+            for path in ["/boot/vmlinuz", "/var/log/legacy.log"] {
+                #expect(plan.warnings.count { $0.contains("'\(path)'") && $0.contains("lies in no pool") } == 1)
+            }
+        }
+    }
+
     @Test func aMachineOfAnotherToolBecomesOurs() async throws {
         let world = FakeWorld.standard()
         try await Self.foreign(world, name: "legacy", state: .running)
