@@ -31,9 +31,12 @@ extension JobEngine {
 
     private func enqueue(_ request: JobRequest, superseding held: Job?) async throws -> JobStore.Enqueued {
         guard let kind = kinds[request.kind] else { throw EnqueueError.unknownKind(request.kind) }
-        if let refusal = refusal(request) {
+        do {
+            if let refusal = refusal(request) { throw refusal }
+            try request.condition?(before(request))
+        } catch {
             // What is a job already stays one.
-            guard let key = request.idempotency, let earlier = try store.job(key: key) else { throw refusal }
+            guard let key = request.idempotency, let earlier = try store.job(key: key) else { throw error }
             return .replayed(board[earlier.id] ?? earlier)
         }
         guard signals[request.id] == nil else {
@@ -44,6 +47,8 @@ extension JobEngine {
         // Before the commit, so that a cancel finds it from the first moment on.
         let signal = CancelSignal()
         signals[request.id] = signal
+        entering[request.id] = request
+        defer { entering[request.id] = nil }
         let outcome: JobStore.Enqueued
         do {
             outcome = try await store.enqueue(request, superseded: held, at: now())
@@ -75,6 +80,17 @@ extension JobEngine {
         guard signals.count >= limits.unfinished + (request.priority == .stop ? 1000 : 0) else { return nil }
         return JobFailure(
             "limit.jobs", category: "limit", detail: "\(limits.unfinished) jobs are unfinished; no more are taken", isRetryable: true)
+    }
+
+    /// An unfinished job that `request` would stand in line behind; the same request sent twice does not.
+    private func before(_ request: JobRequest) -> JobID? {
+        func isInTheWay(_ locks: [LockRequest], _ key: IdempotencyKey?) -> Bool {
+            (key == nil || key != request.idempotency) && locks.contains { held in request.locks.contains { $0.conflicts(with: held) } }
+        }
+        if let coming = entering.values.first(where: { isInTheWay($0.locks, $0.idempotency) }) { return coming.id }
+        return board.active.first { job in
+            job.state != .needsAttention && isInTheWay(job.locks, job.idempotency) && !job.hasReleasedLocks(declaredSteps(job))
+        }?.id
     }
 
     // MARK: Taking over

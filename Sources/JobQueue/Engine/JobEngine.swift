@@ -24,6 +24,8 @@ package actor JobEngine {
     var slots: Slots
     /// One for each unfinished job, and for each that is being enqueued.
     var signals: [JobID: CancelSignal] = [:]
+    /// What is on its way into the database.
+    var entering: [JobID: JobRequest] = [:]
     /// Jobs that wait for their locks a second time, to undo what they did after having given them back.
     var reacquiring: [JobID: CheckedContinuation<Bool, Never>] = [:]
     /// Jobs that have a timer for their `runAt`.

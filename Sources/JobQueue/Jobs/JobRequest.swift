@@ -22,6 +22,10 @@ package struct JobRequest: Sendable {
     package var retryOf: JobID?
     /// Not before this time.
     package var runAt: Timestamp?
+    /// Asked in the moment in which the job is taken, with the unfinished job, if any, that works on the same thing or will before
+    /// this one. Throws if this one is not wanted any more.
+    package var condition: Condition?
+    package typealias Condition = @Sendable (_ before: JobID?) throws -> Void
 
     package init(
         id: JobID, kind: String, arguments: JSONValue, resources: [String], locks: [LockRequest], reservations: [String] = [],

@@ -15,6 +15,7 @@ struct DiskHandlers: Sendable {
         ], filters: ["target", "device", "bus", "pool", "volume"], sorts: ["target"], tie: [])
 
     private static let host = QueryParameter.value("host")
+    private var match: MachineMatch { MachineMatch(machines: machines, encoder: encoder) }
 
     var routes: [Route] {
         let all = "/v1/vms/{vm}/disks"
@@ -29,8 +30,8 @@ struct DiskHandlers: Sendable {
             .change(.post, all, [Self.host], body: .required) { change in
                 let host = change.query.text("host")
                 try change.query.finish()
-                let machine = try MachineMatch(machines: machines, encoder: encoder).machine(change, host: host)
-                return result(try await devices.attachDisk(machine, change.object, change.mutation))
+                let (machine, mutation) = try match.machine(change, host: host)
+                return result(try await devices.attachDisk(machine, change.object, mutation))
             },
             .get("\(all)/{target}", [Self.host, .value("fields")]) { exchange, query in
                 let host = query.text("host")
@@ -42,17 +43,17 @@ struct DiskHandlers: Sendable {
             .change(.patch, "\(all)/{target}", [Self.host], body: .required) { change in
                 let host = change.query.text("host")
                 try change.query.finish()
-                let (machine, target) = try matching(change, host)
-                return result(try await devices.updateDisk(machine, target, change.object, change.mutation))
+                let (machine, target, mutation) = try matching(change, host)
+                return result(try await devices.updateDisk(machine, target, change.object, mutation))
             },
             .change(.delete, "\(all)/{target}", [Self.host, .value("volume"), .value("missing")], body: .none) { change in
                 let host = change.query.text("host")
                 let volume = change.query.choice("volume", ["keep", "delete"]) ?? "keep"
                 let missingOK = change.query.choice("missing", ["ok", "fail"]) == "ok"
                 try change.query.finish()
-                let (machine, target) = try matching(change, host)
+                let (machine, target, mutation) = try matching(change, host)
                 return result(
-                    try await devices.detachDisk(machine, target, volume: volume, missingOK: missingOK, change.mutation))
+                    try await devices.detachDisk(machine, target, volume: volume, missingOK: missingOK, mutation))
             },
         ]
     }
@@ -60,13 +61,11 @@ struct DiskHandlers: Sendable {
     private func result(_ outcome: Outcome<MachineView>) -> ChangeResult { ChangeResult(outcome) { encoder.object($0) } }
 
     /// The machine and the disk that are meant; `If-Match` is about the disk.
-    private func matching(_ change: Change, _ host: String?) throws -> (MachineView, String) {
-        let machine = try machines.get(change.exchange.name("vm"), host: host)
+    private func matching(_ change: Change, _ host: String?) throws -> (MachineView, String, Mutation) {
         let target = change.exchange.name("target")
-        if change.exchange.request.headers.contains("if-match") {
-            let disk = try? devices.disk(target, of: machine)
-            try Preconditions.requireMatch(change.exchange.request, disk.map { encoder.object($0).entityTag })
+        let (machine, mutation) = try match.device(change, host: host) { [devices] machine throws(ServiceError) in
+            try devices.disk(target, of: machine)
         }
-        return (machine, target)
+        return (machine, target, mutation)
     }
 }

@@ -13,6 +13,7 @@ struct NICHandlers: Sendable {
         filters: ["mac", "network", "model"], sorts: ["mac"], tie: [])
 
     private static let host = QueryParameter.value("host")
+    private var match: MachineMatch { MachineMatch(machines: machines, encoder: encoder) }
 
     var routes: [Route] {
         let all = "/v1/vms/{vm}/nics"
@@ -27,8 +28,8 @@ struct NICHandlers: Sendable {
             .change(.post, all, [Self.host], body: .optional) { change in
                 let host = change.query.text("host")
                 try change.query.finish()
-                let machine = try MachineMatch(machines: machines, encoder: encoder).machine(change, host: host)
-                return result(try await devices.attachNIC(machine, change.object, change.mutation))
+                let (machine, mutation) = try match.machine(change, host: host)
+                return result(try await devices.attachNIC(machine, change.object, mutation))
             },
             .get("\(all)/{mac}", [Self.host, .value("fields")]) { exchange, query in
                 let host = query.text("host")
@@ -40,15 +41,15 @@ struct NICHandlers: Sendable {
             .change(.patch, "\(all)/{mac}", [Self.host], body: .required) { change in
                 let host = change.query.text("host")
                 try change.query.finish()
-                let (machine, mac) = try matching(change, host)
-                return result(try await devices.updateNIC(machine, mac, change.object, change.mutation))
+                let (machine, mac, mutation) = try matching(change, host)
+                return result(try await devices.updateNIC(machine, mac, change.object, mutation))
             },
             .change(.delete, "\(all)/{mac}", [Self.host, .value("missing")], body: .none) { change in
                 let host = change.query.text("host")
                 let missingOK = change.query.choice("missing", ["ok", "fail"]) == "ok"
                 try change.query.finish()
-                let (machine, mac) = try matching(change, host)
-                return result(try await devices.detachNIC(machine, mac, missingOK: missingOK, change.mutation))
+                let (machine, mac, mutation) = try matching(change, host)
+                return result(try await devices.detachNIC(machine, mac, missingOK: missingOK, mutation))
             },
         ]
     }
@@ -56,13 +57,11 @@ struct NICHandlers: Sendable {
     private func result(_ outcome: Outcome<MachineView>) -> ChangeResult { ChangeResult(outcome) { encoder.object($0) } }
 
     /// The machine and the card that are meant; `If-Match` is about the card.
-    private func matching(_ change: Change, _ host: String?) throws -> (MachineView, String) {
-        let machine = try machines.get(change.exchange.name("vm"), host: host)
+    private func matching(_ change: Change, _ host: String?) throws -> (MachineView, String, Mutation) {
         let mac = change.exchange.name("mac")
-        if change.exchange.request.headers.contains("if-match") {
-            let card = try? devices.nic(mac, of: machine)
-            try Preconditions.requireMatch(change.exchange.request, card.map { encoder.object($0).entityTag })
+        let (machine, mutation) = try match.device(change, host: host) { [devices] machine throws(ServiceError) in
+            try devices.nic(mac, of: machine)
         }
-        return (machine, mac)
+        return (machine, mac, mutation)
     }
 }

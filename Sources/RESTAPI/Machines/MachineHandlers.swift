@@ -18,6 +18,7 @@ struct MachineHandlers: Sendable {
         sorts: ["name", "created_at"], tie: ["host", "id"])
 
     private static let host = QueryParameter.value("host")
+    private var match: MachineMatch { MachineMatch(machines: machines, encoder: encoder) }
 
     var routes: [Route] {
         [
@@ -75,7 +76,7 @@ struct MachineHandlers: Sendable {
         try change.query.finish()
         let request = change.exchange.request
         if request.headers.contains("if-match") || request.headers.contains("if-none-match") {
-            try Preconditions.requireMatch(request, try present(change, host: nil).map { encoder.object($0).entityTag })
+            try Preconditions.requireMatch(request, try match.present(change.exchange.name("vm"), nil).map { encoder.object($0).entityTag })
         }
         return ChangeResult(try await machines.put(change.exchange.name("vm"), change.object, change.mutation)) { encoder.object($0) }
     }
@@ -83,8 +84,8 @@ struct MachineHandlers: Sendable {
     private func patch(_ change: Change) async throws -> ChangeResult {
         let host = change.query.text("host")
         try change.query.finish()
-        let machine = try matching(change, host: host)
-        return ChangeResult(try await machines.update(machine, patch: change.object, change.mutation)) { encoder.object($0) }
+        let (machine, mutation) = try match.machine(change, host: host)
+        return ChangeResult(try await machines.update(machine, patch: change.object, mutation)) { encoder.object($0) }
     }
 
     private func delete(_ change: Change) async throws -> ChangeResult {
@@ -92,46 +93,25 @@ struct MachineHandlers: Sendable {
         let disks = change.query.choice("disks", ["owned", "all", "none"]) ?? "owned"
         let missingOK = change.query.choice("missing", ["ok", "fail"]) == "ok"
         try change.query.finish()
-        if change.exchange.request.headers.contains("if-match") {
-            try Preconditions.requireMatch(change.exchange.request, try present(change, host: host).map { encoder.object($0).entityTag })
-        }
-        let outcome = try await machines.delete(
-            change.exchange.name("vm"), host: host, disks: disks, missingOK: missingOK, change.mutation)
+        let name = change.exchange.name("vm")
+        let mutation = try Preconditions.mutation(change) { try match.present(name, host).map { encoder.object($0) } }
+        let outcome = try await machines.delete(name, host: host, disks: disks, missingOK: missingOK, mutation)
         return ChangeResult(outcome) { encoder.object($0) }
     }
 
     private func adopt(_ change: Change) async throws -> ChangeResult {
         let host = change.query.text("host")
         try change.query.finish()
-        let machine = try matching(change, host: host)
-        return ChangeResult(try await machines.adopt(machine, body: change.body, change.mutation)) { encoder.object($0) }
+        let (machine, mutation) = try match.machine(change, host: host)
+        return ChangeResult(try await machines.adopt(machine, body: change.body, mutation)) { encoder.object($0) }
     }
 
     private func actionRoute(_ action: MachineAction) -> Route {
         .change(.post, "/v1/vms/{vm}/\(action.rawValue)", [Self.host], body: .optional) { change in
             let host = change.query.text("host")
             try change.query.finish()
-            let machine = try matching(change, host: host)
-            return ChangeResult(try await machines.act(action, on: machine, body: change.body, change.mutation)) { encoder.object($0) }
-        }
-    }
-
-    /// The machine that is meant, if the client's `If-Match` is about what it is now.
-    private func matching(_ change: Change, host: String?) throws -> MachineView {
-        let machine = try machines.get(change.exchange.name("vm"), host: host)
-        if change.exchange.request.headers.contains("if-match") {
-            try Preconditions.requireMatch(change.exchange.request, encoder.object(machine).entityTag)
-        }
-        return machine
-    }
-
-    /// The machine if it is there.
-    private func present(_ change: Change, host: String?) throws(ServiceError) -> MachineView? {
-        do throws(ServiceError) {
-            return try machines.get(change.exchange.name("vm"), host: host)
-        } catch {
-            if error.category == .notFound { return nil }
-            throw error
+            let (machine, mutation) = try match.machine(change, host: host)
+            return ChangeResult(try await machines.act(action, on: machine, body: change.body, mutation)) { encoder.object($0) }
         }
     }
 }

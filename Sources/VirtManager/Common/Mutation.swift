@@ -26,6 +26,8 @@ package struct Mutation: Sendable {
     package var dryRun: Bool
     /// Refuse instead of queueing behind another job on the same thing.
     package var failIfBusy: Bool
+    /// What must be so when the job is taken (`If-Match`).
+    package var condition: JobRequest.Condition?
 
     package init(
         caller: Caller, idempotency: IdempotencyKey? = nil, reason: String? = nil, dryRun: Bool = false, failIfBusy: Bool = false

@@ -16,6 +16,7 @@ struct JobDesk: Sendable {
         request.idempotency = mutation.idempotency
         request.requestor = mutation.caller.requestor
         request.reason = mutation.reason
+        request.condition = mutation.condition
         do {
             switch try await engine.enqueue(request) {
             case .made(let job), .replayed(let job): return job

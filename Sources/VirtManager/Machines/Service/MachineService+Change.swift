@@ -30,16 +30,16 @@ extension MachineService {
             let steps = try desk.engine.kind("vm.delete")?.steps(deletion.json) ?? []
             return .plan(DryRun(steps: steps.map(\.name)))
         }
-        hurry(machine)
         let locks =
             [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)]
             + volumes.map { LockRequest("volume:\(machine.host)/\($0)", .exclusive) }
             + Set(deletion.cards.map(\.network)).map { LockRequest("network:\(machine.host)/\($0)", .shared) }
-        return .job(
-            try await desk.enqueue(
-                JobRequest(
-                    id: try desk.newID(), kind: "vm.delete", arguments: deletion.json, resources: [machine.path], locks: locks,
-                    host: machine.host.text, priority: .stop), mutation))
+        let job = try await desk.enqueue(
+            JobRequest(
+                id: try desk.newID(), kind: "vm.delete", arguments: deletion.json, resources: [machine.path], locks: locks,
+                host: machine.host.text, priority: .stop), mutation)
+        hurry(machine)
+        return .job(job)
     }
 
     /// The cards of a machine of ours for which a network keeps an address.

@@ -78,12 +78,13 @@ package final class MachineService: Sendable {
             let steps = try desk.engine.kind(action.jobKind)?.steps(target.json) ?? []
             return .plan(DryRun(steps: steps.map(\.name)))
         }
-        if action == .stop { hurry(machine) }
         let request = JobRequest(
             id: try desk.newID(), kind: action.jobKind, arguments: target.json, resources: [machine.path],
             locks: [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)], host: machine.host.text,
             priority: action == .stop ? .stop : .user)
-        return .job(try await desk.enqueue(request, mutation))
+        let job = try await desk.enqueue(request, mutation)
+        if action == .stop { hurry(machine) }
+        return .job(job)
     }
 
     /// The body of a power request, by itself.
@@ -114,7 +115,8 @@ package final class MachineService: Sendable {
         guard problems.isEmpty else { throw ServiceError.invalid(problems.items) }
     }
 
-    /// Whoever pulls the plug does not wait for a guest that was asked to go down by itself.
+    /// Whoever pulls the plug does not wait for a guest that was asked to go down by itself. Only once that is a promise: a
+    /// request that is refused takes no grace from anybody.
     func hurry(_ machine: MachineView) {
         guard let id = machine.activeJob, let job = desk.engine.board[id] else { return }
         if job.kind == MachineAction.shutdown.jobKind || job.kind == MachineAction.reboot.jobKind { impatience.hurry(id) }
