@@ -89,6 +89,8 @@ struct ConsoleLog: Sendable {
     /// Whether the place is where it was last: nothing was renamed since.
     func isUnmoved(_ position: ConsolePosition) async throws(HypervisorError) -> Bool {
         let count = position.mark.count
+        // Every file begins with nothing.
+        guard count > 0 else { return try await size(position.part) == position.offset }
         return try await read(position.part, offset: position.offset - Int64(count), length: count) == position.mark
     }
 }

@@ -1,6 +1,7 @@
 internal import Hypervisor
 internal import JSON
 internal import JobQueue
+internal import Platform
 internal import Synchronization
 
 /// One gate of one machine, looked at again and again.
@@ -173,19 +174,35 @@ private final class ConsoleSearch: Sendable {
             now = Progress(reader: ConsoleReader(log, from: start))
         }
         defer { progress.withLock { $0 = now } }
-        while !now.isFound {
-            let piece = try await now.reader.next()
+        // A guest that prints faster than this searches has an end of its time all the same; one that is off prints no more.
+        var left = seen.state.isActive ? Self.piecesPerLook : .max
+        while !now.isFound, left > 0 {
+            left -= 1
+            var reader = now.reader
+            let piece = try await reader.next()
             if piece.hasGap { now.rest = [] }
-            if piece.bytes.isEmpty { return false }
-            let (pattern, before) = (pattern, now.rest)
-            (now.isFound, now.rest) = try await pool.run {
-                var rest = before
-                let isFound = try pattern.isFound(in: piece.bytes, after: &rest)
-                return (isFound, rest)
+            guard !piece.bytes.isEmpty else {
+                now.reader = reader
+                return false
             }
+            let (pattern, before) = (pattern, now.rest)
+            do {
+                (now.isFound, now.rest) = try await pool.run {
+                    var rest = before
+                    let isFound = try pattern.isFound(in: piece.bytes, after: &rest)
+                    return (isFound, rest)
+                }
+            } catch BlockingPoolError.full {
+                // Others' turn: the next look reads this piece again.
+                return false
+            }
+            now.reader = reader
         }
-        return true
+        return now.isFound
     }
+
+    /// Four times what a host's log daemon keeps in one file.
+    private static let piecesPerLook = (8 << 20) / ConsoleLog.pieceBytes
 
     /// Text that was there before is searched as far back as this.
     private static let reach: Int64 = 8 << 20

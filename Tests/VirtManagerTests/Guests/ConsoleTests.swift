@@ -86,6 +86,19 @@ final class TextSink: Sendable {
         try #require(end.state == .succeeded, "\(end.failure?.detail ?? "")")
     }
 
+    @Test func whatWasReadEmptyIsReadWholeLater() async throws {
+        let world = FakeWorld.standard()
+        try await SampleWorld.machine(world, .stopped)
+        try await ManagerBench.with([world]) { life in
+            try await until("seen") { (try? life.machine("web1")) != nil }
+            #expect(try await Self.read(life) == "")
+            try await Self.act(life, .start)
+            world.rotateConsole(.sample(1))
+            world.guestPrints(.sample(1), "more\n")
+            #expect(try await Self.read(life) == "web1 login: \nmore\n")
+        }
+    }
+
     @Test func machinesWithoutALogSaySo() async throws {
         try await ManagerBench.with { life in
             try life.bench.world.virshDefine(FakeDefinition(id: .sample(5), name: "web1"))

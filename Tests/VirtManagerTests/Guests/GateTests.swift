@@ -61,6 +61,16 @@ import Testing
         }
     }
 
+    /// A guest that prints on without end does not keep its wait from ending.
+    @Test(.timeLimit(.minutes(1))) func aFloodedConsoleIsGivenUpInTime() async throws {
+        try await Self.with(.running) { life, world in
+            world.faults.plan(.only(.readVolume), times: nil, moment: .after, .run { $0.guestPrints(.sample(1), "and on\n") })
+            let end = try await Self.act(life, .start, ["wait_for": ["console:^never$"], "wait_timeout": "1s"])
+            world.faults.clear()
+            #expect(end.failure?.code == "gate.console_timeout", "\(end.failure?.detail ?? "")")
+        }
+    }
+
     /// A reset keeps the log: what was printed before it is no answer.
     @Test func aResetWaitsForWhatComesAfterIt() async throws {
         try await Self.with(.running) { life, world in
