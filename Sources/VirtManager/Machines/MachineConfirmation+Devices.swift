@@ -65,14 +65,18 @@ extension MachineConfirmation {
                 if disk.volume != medium { differs("media", "is '\(disk.volume?.description ?? "none")'", medium?.json ?? .null) }
             case .empty(_, let bytes):
                 if let present = disk.capacityBytes, present != bytes { differs("size", "is \(present)", .integer(bytes), ["\(present)"]) }
-            case .linked(let from, _, _):
+            case .linked(let from, _, let bytes):
                 if disk.backing != from {
                     differs("from", "stands on '\(disk.backing?.description ?? "nothing")'", .string(from.description))
+                }
+                if let bytes, let present = disk.capacityBytes, present != bytes {
+                    differs("size", "is \(present)", .integer(bytes), ["\(present)"])
                 }
             }
             let seen = disk.observation
             if seen.device != wish.device.rawValue { differs("device", "is \(seen.device)", .string(wish.device.rawValue), [seen.device]) }
             if seen.bus != wish.bus.rawValue { differs("bus", "is \(seen.bus)", .string(wish.bus.rawValue), [seen.bus]) }
+            if wish.isReadOnly, !seen.isReadOnly { differs("read_only", "is false", true, ["false"]) }
             if let order = wish.bootOrder, order != seen.bootOrder {
                 differs("boot_order", "is \(seen.bootOrder.map(String.init) ?? "null")", .integer(Int64(order)))
             }

@@ -49,12 +49,47 @@ package struct MachineCreation: Sendable, Equatable {
 
     /// Whether a draft wishes the same machine.
     package func isAsked(by draft: MachineDraft) -> Bool {
-        vcpus == draft.vcpus && vcpusMax == draft.vcpusMax && memoryBytes == draft.memoryBytes && memoryMaxBytes == draft.memoryMaxBytes
-            && cpu == draft.cpu && machineType == draft.machineType && accel == draft.accel && firmware == draft.firmware
-            && hasTPM == draft.hasTPM && boot == draft.boot && labels == draft.labels && description == draft.description
-            && autostart == draft.autostart && start == draft.start && disks.count == draft.disks.count + (draft.cloudInit == nil ? 0 : 1)
-            && zip(disks, draft.disks).allSatisfy { $0.device == $1.device && $0.bus == $1.bus }
-            && (draft.nics.map { wishes in nics.map(\.spec.network) == wishes.map(\.network) && nics.map(\.ip) == wishes.map(\.ip) } ?? true)
+        let hasItsSize =
+            vcpus == draft.vcpus && vcpusMax == draft.vcpusMax && memoryBytes == draft.memoryBytes
+            && memoryMaxBytes == draft.memoryMaxBytes
+        let hasItsKind =
+            cpu == draft.cpu && machineType == draft.machineType && accel == draft.accel && firmware == draft.firmware
+            && hasTPM == draft.hasTPM && boot == draft.boot
+        let hasItsMarks =
+            labels == draft.labels && description == draft.description && autostart == draft.autostart
+            && (expiresAtMilliseconds == nil) == (draft.expiry == nil)
+        let goesItsWay = (draft.host ?? host.text) == host.text && start == draft.start && waitFor == draft.waitFor
+        return hasItsSize && hasItsKind && hasItsMarks && goesItsWay && hasDevices(of: draft)
+    }
+
+    private func hasDevices(of draft: MachineDraft) -> Bool {
+        let wishes = draft.nics ?? []
+        let hasItsCards = draft.nics == nil || nics.count == wishes.count && zip(nics, wishes).allSatisfy { $0.isAsked(by: $1) }
+        let count = draft.disks.count + (draft.cloudInit == nil ? 0 : 1)
+        return hasItsCards && disks.count == count && zip(disks, draft.disks).allSatisfy { $0.isAsked(by: $1) }
+    }
+}
+
+extension MachineCreation.Disk {
+    func isAsked(by wish: MachineDraft.Disk) -> Bool {
+        guard device == wish.device, bus == wish.bus, isReadOnly == wish.isReadOnly, cache == wish.cache, serial == wish.serial,
+            bootOrder == wish.bootOrder
+        else { return false }
+        switch wish.content {
+        case .attach(let wanted): return origin == .attach && volume == wanted
+        case .drive(let medium): return origin == .drive && volume == medium
+        case .empty(let pool, let size): return origin == .empty && volume?.pool == pool && bytes == size
+        case .linked(let image, let pool, let size):
+            return origin == .linked && from == image && volume?.pool == pool && bytes == size
+        case .refused: return false
+        }
+    }
+}
+
+extension MachineCreation.NIC {
+    func isAsked(by wish: MachineDraft.NIC) -> Bool {
+        spec.network == wish.network && ip == wish.ip && spec.model == wish.model && spec.isLinkUp == wish.isLinkUp
+            && (wish.mac ?? spec.mac) == spec.mac
     }
 }
 

@@ -236,19 +236,45 @@ import Testing
         }
     }
 
+    @Test func putComparesWhatADiskIsMadeFrom() async throws {
+        let world = FakeWorld.standard()
+        try SampleWorld.images(world)
+        try await ManagerBench.with([world]) { life in
+            let image: JSONValue = ["from": ["volume": "base.qcow2"], "mode": "linked", "size": "3GiB"]
+            let data: JSONValue = ["volume": "data.qcow2"]
+            #expect(try await life.end(try await life.manager.machines.put("web1", ["disks": [image, data]], .sample)).state == .succeeded)
+            guard case .unchanged = try await life.manager.machines.put("web1", ["disks": [image, data]], .sample) else {
+                Issue.record("not confirmed")
+                return
+            }
+            let error = try await refusal {
+                _ = try await life.manager.machines.put(
+                    "web1", ["disks": [image.with(["size": "4GiB"]), data.with(["read_only": true])]], .sample)
+            }
+            #expect(error.problems.map(\.pointer) == ["/disks/0/size", "/disks/1/read_only"])
+        }
+    }
+
     @Test func putJoinsTheSameMachineOnItsWay() async throws {
         try await ManagerBench.with { life in
             life.bench.world.faults.hang(.define)
-            let first = try await life.manager.machines.put("web1", ["vcpus": 2], .sample)
+            let body: JSONValue = ["vcpus": 2, "disks": [["size": "1GiB"]], "nics": [["model": "e1000e"]]]
+            let first = try await life.manager.machines.put("web1", body, .sample)
             await life.bench.world.faults.hangingCall(.only(.define))
-            guard case .job(let mine) = first, case .job(let joined) = try await life.manager.machines.put("web1", ["vcpus": 2], .sample)
+            guard case .job(let mine) = first, case .job(let joined) = try await life.manager.machines.put("web1", body, .sample)
             else {
                 Issue.record("no jobs")
                 return
             }
             #expect(joined.id == mine.id)
-            let other = try await refusal { _ = try await life.manager.machines.put("web1", ["vcpus": 3], .sample) }
-            #expect(other.code == "vm.being_created" && other.details["made_by"] == .string(mine.id.text))
+            let others: [JSONValue] = [
+                body.with(["vcpus": 3]), body.with(["disks": [["size": "2GiB"]]]), body.with(["nics": [["model": "virtio"]]]),
+                body.with(["expires_in": "1h"]),
+            ]
+            for other in others {
+                let refused = try await refusal { _ = try await life.manager.machines.put("web1", other, .sample) }
+                #expect(refused.code == "vm.being_created" && refused.details["made_by"] == .string(mine.id.text))
+            }
             life.bench.world.faults.release()
             #expect(try await life.end(mine).state == .succeeded)
         }
