@@ -39,6 +39,23 @@ package struct VolumeUse: Sendable {
         }
     }
 
+    /// What of a machine names it besides one of its disks, as it runs and as it will.
+    func otherUses(of volume: VolumeReference, path: String, besides target: String, in machine: MachineObservation) -> [String] {
+        var found: Set<String> = []
+        for hardware in machine.everyHardware {
+            for disk in hardware.disks where disk.target != target {
+                guard fleet.volume(of: disk, on: host) == volume || ([disk.path] + disk.backingPaths).contains(path) else { continue }
+                found.insert("disk '\(disk.target)' of the same VM")
+            }
+            let files = [
+                ("kernel", hardware.boot?.kernelPath), ("initrd", hardware.boot?.initrdPath), ("console", hardware.consoleLogPath),
+                ("firmware", hardware.firmware.nvramPath),
+            ]
+            for (what, file) in files where file == path { found.insert("the \(what) of the same VM") }
+        }
+        return found.sorted()
+    }
+
     /// Volumes whose backing file it is.
     package func children(ofPath path: String) -> [VolumeReference] {
         fleet.pools(host).flatMap { pool in
@@ -51,9 +68,9 @@ package struct VolumeUse: Sendable {
 
     /// Names of running machines whose definition for the next boot names the file, asked of the host: there may be more in it
     /// than the inventory knows of.
-    func defined(_ volume: VolumeReference, path: String, on host: ManagedHost) async throws -> [String] {
+    func defined(_ volume: VolumeReference, path: String, on host: ManagedHost, except machine: MachineID?) async throws -> [String] {
         var names: [String] = []
-        for other in machines {
+        for other in machines where other.id != machine {
             guard other.observation.isPersistent, other.state.isActive else { continue }
             let definition = try await host.connection.machineXML(other.id, inactive: true)
             // By path, or by pool and volume; a volume of that name in another pool only errs on the safe side.

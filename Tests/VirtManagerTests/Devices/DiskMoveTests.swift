@@ -90,6 +90,27 @@ import Testing
         }
     }
 
+    /// A guest writes what it likes into a raw disk, the header of another format too.
+    @Test func aRawDiskIsCopiedAsRawWhateverItBeginsWith() async throws {
+        try await DeviceBench.with(
+            .stopped,
+            prepare: { world in
+                let header = try #require(world.bytes(of: "\(SampleWorld.pool)/web1-vdb.qcow2"))
+                try world.placeVolume(.sample("plain.img"), header)
+                let host = FakeHost(world)
+                _ = try await host.connect()
+                let source = DiskSpec.Source(path: "\(SampleWorld.pool)/plain.img", format: "raw")
+                try await host.edit(.sample(1), [.addDisk(DiskSpec(target: "vdc", source: source))])
+                world.detach(host)
+            }
+        ) { life in
+            let job = try await life.change("vdc", ["pool": "fast"])
+            #expect(job.state == .succeeded, "\(job.failure?.detail ?? "")")
+            let disk = try #require(try await life.seen().defined.disk("vdc"))
+            #expect(disk.format == "raw" && disk.path?.hasPrefix("/srv/fast/") == true && disk.path?.hasSuffix(".img") == true)
+        }
+    }
+
     @Test func whatOthersStandOnStays() async throws {
         try await DeviceBench.with(
             prepare: { world in

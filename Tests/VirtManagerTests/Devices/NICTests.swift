@@ -82,4 +82,34 @@ import Testing
             }
         }
     }
+
+    @Test func whatWaitsGoesOnWaitingWhenTheCardIsSentBack() async throws {
+        try await DeviceBench.with(prepare: { $0.capabilities.lacking[.setLink] = "not here" }) { life in
+            func patch(_ patch: JSONValue) async throws -> Outcome<MachineView> {
+                try await life.devices.updateNIC(life.machine("web1"), SampleWorld.firstMAC, patch, .sample)
+            }
+            let later = try await life.end(try await patch(["link": "down"]))
+            #expect(later.result?["applied"] == "next_boot", "\(later.failure?.detail ?? "")")
+            let card = try #require(life.devices.nics(try life.machine("web1")).first)
+            let shown = try JSONReader.parse(JSONWriter.encode(card))
+            #expect(shown["pending"] == "change" && shown["link"] == "up")
+            guard case .unchanged = try await patch(shown) else {
+                Issue.record("changed by \(shown.text)")
+                return
+            }
+            let nothing = try await refusal { _ = try await patch(["link": .null, "network": .null]) }
+            #expect(Set(nothing.problems.map(\.pointer)) == ["/link", "/network"])
+        }
+    }
+
+    @Test func anAddressNeedsANetwork() async throws {
+        try await DeviceBench.with { life in
+            life.bench.world.virshRemoveNetwork("default")
+            try await life.manager.hosts.managed(HostName("h1"))?.refreshNetworks()
+            let error = try await refusal {
+                _ = try await life.devices.updateNIC(life.machine("web1"), SampleWorld.firstMAC, ["ip": "192.168.122.60"], .sample)
+            }
+            #expect(error.problems.map(\.pointer) == ["/ip"])
+        }
+    }
 }

@@ -32,14 +32,13 @@ extension DeviceService {
                 "disk.is_drive", .state, "'\(disk.target)' is a drive: its medium is no part of it, and is not deleted with it",
                 hints: ["leave ?volume=delete away"])
         }
-        guard let reference = fleet.volume(of: disk, on: machine.host) else {
-            throw ServiceError("disk.no_volume", .state, "disk '\(disk.target)' stands on no volume of a pool: there is nothing to delete")
-        }
+        guard let reference = fleet.volume(of: disk, on: machine.host) else { throw DiskRules.noVolume(disk) }
         let path = disk.path ?? fleet.lastSeen(reference, on: machine.host)?.path ?? ""
         let use = VolumeUse(fleet: fleet, host: machine.host)
         let inTheWay =
             use.users(of: reference, path: path).filter { $0.id != machine.id }.map { "VM '\($0.name)'" }
             + use.children(ofPath: path).map { "volume '\($0)'" }
+            + use.otherUses(of: reference, path: path, besides: disk.target, in: machine.observation)
         guard inTheWay.isEmpty else {
             throw ServiceError(
                 "volume.in_use", .conflict, "volume '\(reference)' is in use by \(inTheWay.joined(separator: ", "))",
@@ -59,7 +58,7 @@ extension DeviceService {
         let host = try await host(toEdit: machine)
         guard let disk = machine.observation.disk(target) else { throw DiskRules.unknown(target, machine.observation) }
         let reader = ObjectReader(patch, problems: ProblemList())
-        let patch = DiskPatch(reader: reader, machine: machine, disk: disk, host: host, defaults: defaults)
+        let patch = DiskPatch(reader: reader, machine: machine, disk: disk, shown: shown.fields, host: host, defaults: defaults)
         let update = try await patch.update()
         let pool = disk.device == "disk" ? patch.movesTo() : nil
         if pool != nil, !update.isEmpty { reader.problem("pool", "moves the disk, which is a change of its own: send the others apart") }
@@ -82,17 +81,24 @@ extension DeviceService {
         try await host.requireFeature(.blockCopy)
         if !machine.state.isActive { try await host.requireFeature(.helperMachines) }
         guard let from = fleet.volume(of: disk, on: machine.host), let seen = try await host.refresh(from) else {
-            throw ServiceError("disk.no_volume", .state, "disk '\(disk.target)' stands on no volume of a pool")
+            throw DiskRules.noVolume(disk)
         }
         guard !disk.isReadOnly else {
             throw ServiceError("disk.read_only", .state, "disk '\(disk.target)' is read-only: what it stands on is left where it is")
         }
-        let volume = seen.stated(by: try store.record(from, on: machine.host))
+        // What was stated counts, by us or else by the definition: a guest can write any header into a raw disk.
+        let record = try store.record(from, on: machine.host) ?? disk.format.map { VolumeStore.Record(format: $0) }
+        let volume = seen.stated(by: record)
+        let format = volume.format == "iso" ? "raw" : volume.format
+        guard ["raw", "qcow2"].contains(format) else {
+            throw ServiceError(
+                "volume.wrong_format", .conflict, "volume '\(from)' has the format '\(format)': only raw and qcow2 disks are moved")
+        }
         let id = try desk.newID()
-        let ending = volume.format == "raw" ? "img" : "qcow2"
+        let ending = format == "raw" ? "img" : "qcow2"
         let to = VolumeReference(pool: pool, volume: "\(machine.name)-\(disk.target)-\(id.short).\(ending)")
         let move = DiskMove(
-            host: machine.host, id: machine.id, target: disk.target, from: from, to: to, format: volume.format,
+            host: machine.host, id: machine.id, target: disk.target, from: from, to: to, format: format,
             capacityBytes: max(0, volume.capacityBytes), isFlattened: volume.backingPath != nil, helper: try MachinePlanner.freshID(),
             helperName: "\(helperMachinePrefix)\(machines.installation.prefix(8))-\(id.short)")
         let copy = DiskCopyRoom(fleet: fleet, host: host, move: move)

@@ -62,7 +62,9 @@ struct DiskCopy {
             throw JobFailure("disk.not_found", category: "not_found", detail: "disk '\(move.target)' is gone")
         }
         guard let volume = try await world.volume(move.from, on: host) else { throw DiskRules.missing(move.from) }
-        let source = try await MachineSpecBuilder(world: world, host: host).source(volume)
+        // Whatever its header says by now.
+        let stated = volume.stated(by: VolumeStore.Record(format: move.format))
+        let source = try await MachineSpecBuilder(world: world, host: host).source(stated)
         let bus = DiskSpec.Bus(rawValue: disk.bus) ?? .virtio
         let metadata = MachineMetadata(
             installation: world.installation, machine: move.helper.text, job: move.helperName, epoch: 0,

@@ -68,8 +68,16 @@ package struct DiskDetachJob: JobKind {
                     "disk.changed", category: "conflict",
                     detail: "disk '\(wanted.target)' stands on volume '\(found)' by now, not on '\(volume)': nothing was changed")
             }
-            try await host.refreshVolumes(of: [volume.pool])
-            try await VolumeSteps(world: world, host: host.name).requireUnused([volume], of: wanted.id)
+            let isOwned = seen.metadata?.ownedVolumes.contains(volume) == true
+            if isOwned { try await host.refreshVolumes(of: [volume.pool]) } else { try await host.refreshForDeletion(of: [volume.pool]) }
+            try await VolumeSteps(world: world, host: host.name).requireUnused([volume], of: wanted.id, isAnybodys: !isOwned)
+            let path = world.fleet.lastSeen(volume, on: host.name)?.path ?? disk.path ?? ""
+            let others = VolumeUse(fleet: world.fleet, host: host.name).otherUses(
+                of: volume, path: path, besides: wanted.target, in: seen)
+            guard others.isEmpty else {
+                throw JobFailure(
+                    "volume.in_use", category: "conflict", detail: "volume '\(volume)' is in use by \(others.joined(separator: ", "))")
+            }
         }
     }
 

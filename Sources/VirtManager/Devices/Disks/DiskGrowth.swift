@@ -8,8 +8,7 @@ struct DiskGrowth {
     /// The volume behind a disk as it is now.
     func volume(of disk: DiskObservation, _ host: ManagedHost) async throws -> VolumeObservation {
         guard let reference = world.fleet.volume(of: disk, on: host.name) else {
-            throw ServiceError(
-                "disk.no_volume", .state, "disk '\(disk.target)' stands on no volume of a pool: \(disk.path ?? "it is empty")")
+            throw DiskRules.noVolume(disk)
         }
         try await host.refresh(reference)
         guard let volume = try await world.volume(reference, on: host) else { throw DiskRules.missing(reference) }

@@ -8,6 +8,7 @@ package struct DiskMove: Sendable, Equatable {
     package var target: String
     package var from: VolumeReference
     package var to: VolumeReference
+    /// Of the disk, and of its copy: `raw` or `qcow2`.
     package var format: String
     /// What the guest sees.
     package var capacityBytes: Int64

@@ -149,7 +149,9 @@ package struct DiskMoveJob: JobKind {
     }
 
     private func users(of move: DiskMove, _ host: ManagedHost) async throws -> [String] {
-        try await host.refreshVolumes(of: [move.from.pool])
+        // What was the machine's own has a name of ours; what was only attached may be anybody's base.
+        let isOwned = world.fleet.lastSeen(move.id, on: host.name)?.metadata?.ownedVolumes.contains(move.to) == true
+        if isOwned { try await host.refreshVolumes(of: [move.from.pool]) } else { try await host.refreshForDeletion(of: [move.from.pool]) }
         guard let old = world.fleet.lastSeen(move.from, on: host.name) else { return [] }
         let use = VolumeUse(fleet: world.fleet, host: host.name)
         // Its own machine too: a foreign start may have brought it back onto the old volume.

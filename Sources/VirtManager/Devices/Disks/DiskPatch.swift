@@ -6,6 +6,8 @@ struct DiskPatch {
     let reader: ObjectReader
     let machine: MachineView
     let disk: DiskObservation
+    /// The disk as answers show it.
+    let shown: JSONObject
     let host: ManagedHost
     let defaults: MachineDefaults
 
@@ -28,23 +30,34 @@ struct DiskPatch {
     private var isAlone: Bool { machine.activeJob == nil }
 
     private func part<Value>(_ name: String, _ value: Value?, present: Value?) -> PatchPart<Value> {
+        guard reader.says(name, over: shown) else { return .unchanged }
         if reader.isNull(name) { return present == nil && isAlone ? .unchanged : .removed }
         guard let value else { return .unchanged }
         return value == present && isAlone ? .unchanged : .set(value)
     }
 
+    /// What cannot be taken away. A null that is shown may be sent back.
+    private func refuseNull(_ names: String...) {
+        for name in names where reader.isNull(name) && shown[name] != .null { reader.problem(name, "must not be null") }
+    }
+
     // MARK: Size
 
     private func size() async throws -> Int64? {
+        refuseNull("size", "capacity_bytes")
         // Images come in sectors.
         let asked = reader.byteCount("size", alias: "capacity_bytes", in: 1...MachineDraft.largestDisk).map { ($0 + 511) / 512 * 512 }
-        guard let asked, let volume = fleet.volume(of: disk, on: host.name), let seen = try await host.refresh(volume) else { return nil }
+        guard let asked else { return nil }
         let name = reader.isPresent("size") ? "size" : "capacity_bytes"
-        if asked == seen.capacityBytes || asked - 511 <= seen.capacityBytes && seen.capacityBytes <= asked { return isAlone ? nil : asked }
+        let volume = fleet.volume(of: disk, on: host.name)
+        let seen: VolumeObservation? = if let volume { try await host.refresh(volume) } else { nil }
+        if let size = seen?.capacityBytes, asked == size || asked - 511 <= size && size <= asked { return isAlone ? nil : asked }
         if isDrive || disk.isReadOnly {
             reader.problem(name, "is that of \(isDrive ? "the medium" : "a read-only disk"), which is not changed through this machine")
             return nil
         }
+        guard let volume else { throw DiskRules.noVolume(disk) }
+        guard let seen else { throw DiskRules.missing(volume) }
         if asked < seen.capacityBytes {
             reader.problem(name, "is less than the disk has: disks only grow", allowed: ["at least \(seen.capacityBytes)"])
             return nil
@@ -111,6 +124,7 @@ struct DiskPatch {
 
     /// The pool to move to; nil if it lies there.
     func movesTo() -> String? {
+        refuseNull("pool")
         guard let name = reader.objectName("pool"), name != fleet.volume(of: disk, on: host.name)?.pool else { return nil }
         let pools = fleet.pools(host.name)
         guard let pool = pools.first(where: { $0.name == name }), pool.isActive else {

@@ -14,6 +14,10 @@ enum DiskRules {
         ServiceError("volume.not_found", .notFound, "there is no volume '\(volume)'")
     }
 
+    static func noVolume(_ disk: DiskObservation) -> ServiceError {
+        ServiceError("disk.no_volume", .state, "disk '\(disk.target)' stands on no volume of a pool: \(disk.path ?? "it is empty")")
+    }
+
     /// What a pool has not got.
     static func noSpace(_ pool: String, needed: Int64, available: Int64) -> ServiceError {
         ServiceError(

@@ -40,19 +40,27 @@ extension DeviceService {
         guard let card = machine.observation.hardware.nic(mac) ?? machine.observation.defined.nic(mac) else {
             throw NICRules.unknown(mac, machine.observation)
         }
-        let network = reader.string("network", maxLength: 256)
+        for name in ["network", "link"] where reader.isNull(name) && shown.fields[name] != .null {
+            reader.problem(name, "must not be null", allowed: name == "link" ? ["up", "down"] : ["a network's name"])
+        }
+        let given = reader.string("network", maxLength: 256)
+        let network = reader.says("network", over: shown.fields) ? given : nil
         var update = NICUpdate(host: machine.host, id: machine.id, mac: mac, endsOn: network ?? card.network ?? "")
         var planner = MachinePlanner(host: host, defaults: defaults, problems: reader.problems)
         if let network, isNews(network, mac, machine) {
             _ = planner.requireNetwork(network, at: reader.pointer(to: "network"))
             update.network = network
         }
-        if reader.isNull("network") { reader.problem("network", "must not be null", allowed: ["a network's name"]) }
-        update.isLinkUp = reader.choice("link", ["up", "down"]).map { $0 == "up" }
-        update.address = address(reader, mac, update, host)
-        if case .keep(let address) = update.address, let network = fleet.networks(host.name).first(where: { $0.name == update.endsOn }) {
-            try await host.requireFeature(.reservations)
-            try await planner.checkAddress(address, of: mac, on: network, at: reader.pointer(to: "ip"))
+        let link = reader.choice("link", ["up", "down"])
+        if reader.says("link", over: shown.fields) { update.isLinkUp = link.map { $0 == "up" } }
+        update.address = address(reader, shown, update, host)
+        if case .keep(let address) = update.address {
+            if let network = fleet.networks(host.name).first(where: { $0.name == update.endsOn }) {
+                try await host.requireFeature(.reservations)
+                try await planner.checkAddress(address, of: mac, on: network, at: reader.pointer(to: "ip"))
+            } else if update.network == nil {
+                reader.problem("ip", "needs a network of the host to keep it, and the card is on none", allowed: ["null"])
+            }
         }
         try ReadOnlyFields(shown, except: ["network", "link", "ip"], ignoring: ["pending", "addresses", "target"]).check(reader)
             .finish(reader)
@@ -74,10 +82,11 @@ extension DeviceService {
     }
 
     /// What is to become of the card's address; what is kept already is left alone.
-    private func address(_ reader: ObjectReader, _ mac: String, _ update: NICUpdate, _ host: ManagedHost) -> NICUpdate.Address {
+    private func address(_ reader: ObjectReader, _ shown: DeviceState, _ update: NICUpdate, _ host: ManagedHost) -> NICUpdate.Address {
+        let mac = update.mac
         let kept = fleet.networks(host.name).first { $0.name == update.endsOn }?.reservations.first { $0.mac == mac }?.address
         if reader.isNull("ip") { return kept == nil && update.network == nil ? .unchanged : .free }
-        guard let text = MachineDraft.ip(reader), text != kept else { return .unchanged }
+        guard let text = MachineDraft.ip(reader), text != kept, reader.says("ip", over: shown.fields) else { return .unchanged }
         // The address it has on the network it leaves is what an answer shows; on another one it means nothing.
         let isShown = fleet.networks(host.name).contains { $0.reservations.contains { $0.mac == mac && $0.address == text } }
         return isShown && update.network != nil ? .unchanged : .keep(text)

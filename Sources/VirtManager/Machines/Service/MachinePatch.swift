@@ -24,12 +24,7 @@ struct MachinePatch {
 
     private var defined: MachineHardware { machine.observation.defined }
 
-    /// Whether the patch says anything of a field. An object sent back whole, known by its `pending`, says only what it
-    /// changes: what waits for the next boot goes on waiting.
-    private func says(_ name: String) -> Bool {
-        guard let value = reader.value(name) else { return false }
-        return !(reader.isPresent("pending") && value == shown[name])
-    }
+    private func says(_ name: String) -> Bool { reader.says(name, over: shown) }
 
     /// As it stands in the patch, before the host is asked about it.
     func update() -> MachineUpdate {

@@ -84,9 +84,9 @@ struct VolumeSteps {
             })
     }
 
-    /// Refuses if anything but `machine` uses one of the volumes, by the inventory. A volume that goes by itself may be
-    /// anybody's: then the definitions for the next boot are looked at too.
-    func requireUnused(_ references: [VolumeReference], of machine: MachineID?) async throws {
+    /// Refuses if anything but `machine` uses one of the volumes, by the inventory. One that no machine has for its own may be
+    /// anybody's (`isAnybodys`): then the definitions for the next boot are looked at too.
+    func requireUnused(_ references: [VolumeReference], of machine: MachineID?, isAnybodys: Bool = false) async throws {
         let host = try world.host(host)
         let use = VolumeUse(fleet: world.fleet, host: host.name)
         let names = Set(references)
@@ -95,8 +95,9 @@ struct VolumeSteps {
             guard let found = world.fleet.lastSeen(reference, on: host.name) else { continue }
             inTheWay += use.users(of: reference, path: found.path).filter { $0.id != machine }.map { "VM '\($0.name)'" }
             inTheWay += use.children(ofPath: found.path).filter { !names.contains($0) }.map { "volume '\($0)'" }
-            if machine == nil {
-                inTheWay += try await use.defined(reference, path: found.path, on: host).map { "the next boot of VM '\($0)'" }
+            if machine == nil || isAnybodys {
+                let names = try await use.defined(reference, path: found.path, on: host, except: machine)
+                inTheWay += names.map { "the next boot of VM '\($0)'" }
             }
         }
         guard inTheWay.isEmpty else {
