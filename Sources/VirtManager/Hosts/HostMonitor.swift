@@ -15,11 +15,11 @@ package final class HostMonitor: Sendable {
         var isEmpty: Bool { machines.isEmpty && pools.isEmpty && !networks && !everything && lost == nil }
     }
 
-    private let host: ManagedHost
+    let host: ManagedHost
     private let installation: String
     private let tried: AcceleratorStore
     private let log: Log
-    private let clock: any Clock<Duration>
+    let clock: any Clock<Duration>
     /// Whether an unfinished job still works through the helper machine of that name.
     private let keepsHelper: @Sendable (String) -> Bool
     private let dirt = Mutex(Dirt())
@@ -343,7 +343,7 @@ package final class HostMonitor: Sendable {
         if wasOnline { log.warning("host is suspect", ["reason": reason]) }
     }
 
-    private func handle(_ error: HypervisorError, isBeat: Bool = false) {
+    func handle(_ error: HypervisorError, isBeat: Bool = false) {
         switch error.code {
         case .timeout:
             suspect("does not answer: \(error.message)")
@@ -352,44 +352,6 @@ package final class HostMonitor: Sendable {
             note { $0.lost = error.message }
         default:
             log.warning("cannot look at the host", ["error": "\(error)"])
-        }
-    }
-
-    // MARK: Addresses
-
-    /// Neither leases nor addresses come as events: running guests are asked until they have one, then now and then.
-    private func pollAddresses() async {
-        var turn = 0
-        while (try? await clock.sleep(for: .seconds(2))) != nil {
-            turn += 1
-            guard host.state.reach == .online else { continue }
-            let wanted = host.fleet.view.machines.filter { machine in
-                machine.host == host.name && machine.state == .running && !machine.observation.hardware.nics.isEmpty
-                    && (machine.addresses.isEmpty || turn % 15 == 0)
-            }
-            await refreshAddresses(of: wanted.map(\.observation))
-        }
-    }
-
-    /// Some at a time, so that an agent that keeps us waiting does not keep the others.
-    private func refreshAddresses(of machines: [MachineObservation]) async {
-        await withTaskGroup(of: Bool.self) { group in
-            var rest = machines.makeIterator()
-            func add() {
-                guard let machine = rest.next() else { return }
-                group.addTask {
-                    do throws(HypervisorError) {
-                        try await self.host.refreshAddresses(of: machine)
-                        return true
-                    } catch {
-                        self.handle(error)
-                        return false
-                    }
-                }
-            }
-            for _ in 0..<4 { add() }
-            // A host that does not answer is not asked for all the others.
-            while let isFine = await group.next() { if isFine { add() } }
         }
     }
 }

@@ -12,6 +12,8 @@ extension ManagedHost {
         var found: [ObservedAddress] = []
         if machine.agentConnected, machine.state == .running {
             found += try await ask(machine.id, .agent) ?? known.filter { $0.address.source == .agent }
+        } else {
+            forgetSilentAgents(of: [machine.id])
         }
         found += try await ask(machine.id, .lease) ?? known.filter { $0.address.source == .lease }
         if !found.contains(where: \.isUsable), !machine.hardware.nics.isEmpty, !hidesNeighbours.load(ordering: .relaxed) {
@@ -24,9 +26,12 @@ extension ManagedHost {
     /// nil if that source could not say. A silent agent is the guest's affair; a silent host is told.
     private func ask(_ id: MachineID, _ source: GuestAddress.Source) async throws(HypervisorError) -> [ObservedAddress]? {
         do {
-            return try await connection.addresses(id, source: source).map { ObservedAddress($0, observedAt: .now()) }
+            let found = try await connection.addresses(id, source: source).map { ObservedAddress($0, observedAt: .now()) }
+            if source == .agent { forgetSilentAgents(of: [id]) }
+            return found
         } catch {
             let isTheGuests = source == .agent && error.code == .timeout
+            if source == .agent, isTheGuests || error.code == .agentUnavailable { noteSilentAgent(of: id) }
             guard !error.isUncertain || isTheGuests else { throw error }
             if source == .arp, error.code == .operationFailed || error.code == .unsupported {
                 hidesNeighbours.store(true, ordering: .relaxed)

@@ -10,6 +10,8 @@ package final class ManagedHost: Sendable {
     let fleet: Fleet
     /// What it said it can do, since it was connected last.
     private let learned = Mutex<HostCapabilities?>(nil)
+    /// Machines whose agents were connected and did not answer when they were asked last.
+    private let silent = Mutex<Set<MachineID>>([])
     /// Its driver cannot read the neighbour table: not asked again.
     let hidesNeighbours = Atomic<Bool>(false)
 
@@ -34,6 +36,10 @@ package final class ManagedHost: Sendable {
 
     var knownCapabilities: HostCapabilities? { learned.withLock { $0 } }
     func keep(_ capabilities: HostCapabilities) { learned.withLock { $0 = capabilities } }
+
+    var silentAgents: Set<MachineID> { silent.withLock { $0 } }
+    func noteSilentAgent(of id: MachineID) { silent.withLock { _ = $0.insert(id) } }
+    func forgetSilentAgents(of ids: Set<MachineID>) { silent.withLock { $0.subtract(ids) } }
 
     // MARK: Looking again
 
