@@ -10,6 +10,7 @@ extension JobAttempt {
         let isCancel = cause.code == JobFailure.cancelled.code
         let passed = zip(steps, job.steps).contains { $0.isPointOfNoReturn && $1.phase == .done }
         if !kind.isUndoable || passed && !isCancel || job.steps.allSatisfy({ $0.phase == .pending }) {
+            if isCancel, !kind.isUndoable { try await endTheRest() }
             return try await end(isCancel ? .cancelled : .failed, cause)
         }
         note("undoing: \(cause.detail)")
@@ -26,6 +27,17 @@ extension JobAttempt {
         let lines = takeNotes()
         try await recording { try await engine.store.beginUndo(job, cause: cause, log: lines) }
         publish()
+    }
+
+    private func endTheRest() async throws {
+        let (kind, context) = (kind, context())
+        do {
+            try await signal.interruptible(onCancel: false, onDrain: true) { try await kind.cancelled(context) }
+        } catch {
+            try letGoIfDraining()
+            note("not all that goes on without this job could be ended: \(JobFailure.from(error).detail)")
+        }
+        try letGoIfDraining()
     }
 
     /// Undoes the steps from the last to the first, then ends the job.

@@ -13,6 +13,9 @@ package protocol JobKind: Sendable {
     func result(_ context: StepContext) async throws -> JSONValue?
     /// Why a job that has done all its steps failed all the same, by its result, which stays; nil if it succeeded.
     func failure(of result: JSONValue?) -> JobFailure?
+    /// For a job without a way back that was cancelled: ends what of its work goes on without it, and waits for that. Called
+    /// before the job ends; again if the daemon died meanwhile.
+    func cancelled(_ context: StepContext) async throws
 }
 
 extension JobKind {
@@ -20,4 +23,5 @@ extension JobKind {
     package var takesOver: Bool { false }
     package func result(_ context: StepContext) async throws -> JSONValue? { nil }
     package func failure(of result: JSONValue?) -> JobFailure? { nil }
+    package func cancelled(_ context: StepContext) async throws {}
 }

@@ -31,6 +31,8 @@ package struct BulkJob: JobKind {
 
     package func result(_ context: StepContext) async throws -> JSONValue? { context.observed["machines"] }
 
+    package func cancelled(_ context: StepContext) async throws { try await BulkRun.cancelChildren(of: context, world) }
+
     package func failure(of result: JSONValue?) -> JobFailure? { result.flatMap(BulkResult.failure) }
 
     /// What this attempt found: after a death the children are found by their keys, and it is put together anew.

@@ -1,4 +1,3 @@
-internal import JobQueue
 internal import Synchronization
 
 /// How far a job on many machines is: shared by those who take turns.
@@ -6,7 +5,6 @@ final class BulkProgress: Sendable {
     private struct State {
         var next = 0
         var done = 0
-        var children: [JobID] = []
     }
     private let state = Mutex(State())
     private let count: Int
@@ -22,8 +20,6 @@ final class BulkProgress: Sendable {
         }
     }
 
-    func add(_ child: JobID) { state.withLock { $0.children.append(child) } }
-
     /// Counts one more and answers how many there are.
     func finishOne() -> Int {
         state.withLock { state in
@@ -31,6 +27,4 @@ final class BulkProgress: Sendable {
             return state.done
         }
     }
-
-    var children: [JobID] { state.withLock { $0.children } }
 }

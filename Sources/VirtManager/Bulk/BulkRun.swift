@@ -16,32 +16,26 @@ struct BulkRun {
     /// Returns when every machine's job has ended.
     func run() async throws -> BulkResult {
         let progress = BulkProgress(count: work.machines.count)
-        do {
-            var entries = try await withThrowingTaskGroup(of: [(Int, BulkResult.Entry)].self) { group in
-                for _ in 0..<min(Self.width, work.machines.count) { group.addTask { try await turns(progress) } }
-                var found: [(Int, BulkResult.Entry)] = []
-                for try await some in group { found += some }
-                return found.sorted { $0.0 < $1.0 }.map(\.1)
-            }
-            while try await goOn(&entries, progress) {}
-            // All is done: a cancel has nothing to cancel any more.
-            guard context.refuseCancels() else { throw CancellationError() }
-            return BulkResult(entries: entries)
-        } catch {
-            // The daemon's end is not theirs: they go on, and this goes on with them.
-            if context.isCancelRequested { await cancel(progress.children) }
-            throw error
+        var entries = try await withThrowingTaskGroup(of: [(Int, BulkResult.Entry)].self) { group in
+            for _ in 0..<min(Self.width, work.machines.count) { group.addTask { try await turns(progress) } }
+            var found: [(Int, BulkResult.Entry)] = []
+            for try await some in group { found += some }
+            return found.sorted { $0.0 < $1.0 }.map(\.1)
         }
+        while try await goOn(&entries) {}
+        // All is done: a cancel has nothing to cancel any more.
+        guard context.refuseCancels() else { throw CancellationError() }
+        return BulkResult(entries: entries)
     }
 
     /// A machine whose disks others stand on goes once those are gone. Answers whether that brought any further.
-    private func goOn(_ entries: inout [BulkResult.Entry], _ progress: BulkProgress) async throws -> Bool {
+    private func goOn(_ entries: inout [BulkResult.Entry]) async throws -> Bool {
         let held = entries.indices.filter { entries[$0].failure?.code == "vm.disks_in_use" }
         guard !held.isEmpty, held.count < entries.count else { return false }
         var isFurther = false
         for index in held {
             try Task.checkCancellation()
-            entries[index] = try await one(work.machines[index]) { progress.add($0) }
+            entries[index] = try await one(work.machines[index])
             isFurther = isFurther || !entries[index].hasFailed
         }
         return isFurther
@@ -53,19 +47,18 @@ struct BulkRun {
         while true {
             guard let index = progress.take() else { return found }
             try Task.checkCancellation()
-            let entry = try await one(work.machines[index]) { progress.add($0) }
+            let entry = try await one(work.machines[index])
             context.progress(items: progress.finishOne(), of: work.machines.count)
             found.append((index, entry))
         }
     }
 
-    private func one(_ machine: BulkWork.Machine, _ note: (JobID) -> Void) async throws -> BulkResult.Entry {
+    private func one(_ machine: BulkWork.Machine) async throws -> BulkResult.Entry {
         let (machines, engine) = try world.children.services()
         do {
             guard let job = try await child(of: machine, machines, engine) else {
                 return BulkResult.Entry(machine: machine, state: "unchanged")
             }
-            note(job.id)
             let end = try await wait(job.id, engine)
             let failure = end.state == .succeeded ? nil : end.failure ?? .cancelled
             return BulkResult.Entry(machine: machine, state: end.state.rawValue, job: job.id.text, failure: failure)
@@ -76,8 +69,8 @@ struct BulkRun {
 
     /// The machine's own job; nil if nothing has to be done. What an earlier attempt enqueued is found by its key.
     private func child(of machine: BulkWork.Machine, _ machines: MachineService, _ engine: JobEngine) async throws -> Job? {
-        let text = "bulk:\(context.job):\(machine.id)"
-        let key = IdempotencyKey(scope: "system:bulk", key: text, digest: text)
+        let text = "\(Self.keyPrefix(context.job))\(machine.id)"
+        let key = IdempotencyKey(scope: Self.keyScope, key: text, digest: text)
         if let earlier = try engine.store.job(key: key) { return earlier }
         let mutation = Mutation(
             caller: Caller(kind: context.requestor.kind, name: context.requestor.name, scope: key.scope), idempotency: key,
@@ -121,18 +114,26 @@ struct BulkRun {
         }
     }
 
-    /// Cancels what can be cancelled and waits for the end of all. Not held up by this job's own cancel.
-    private func cancel(_ children: [JobID]) async {
-        guard let engine = try? world.children.services().engine else { return }
-        await Task.detached { [context] in
-            for child in children {
-                do {
-                    _ = try await engine.cancel(child)
-                } catch {
-                    context.log("job \(child) goes on: \(JobFailure.from(error).detail)")
-                }
+    // MARK: Cancelling
+
+    private static let keyScope = "system:bulk"
+    private static func keyPrefix(_ job: JobID) -> String { "bulk:\(job):" }
+
+    /// Cancels what can be cancelled of the machines' jobs, whichever attempt enqueued them, and waits for the end of all.
+    static func cancelChildren(of context: StepContext, _ world: JobWorld) async throws {
+        let engine = try world.children.services().engine
+        let prefix = keyPrefix(context.job)
+        // One that needs attention is left to whoever gives it.
+        let children = engine.board.active.filter { child in
+            child.idempotency?.scope == keyScope && child.idempotency?.key.hasPrefix(prefix) == true && !child.state.endsWaits
+        }
+        for child in children {
+            do {
+                _ = try await engine.cancel(child.id)
+            } catch {
+                context.log("job \(child.id) goes on: \(JobFailure.from(error).detail)")
             }
-            for child in children { _ = try? await engine.wait(child, limit: .seconds(60)) }
-        }.value
+        }
+        for child in children { _ = try await engine.wait(child.id, limit: .seconds(60)) }
     }
 }

@@ -139,6 +139,35 @@ import Testing
         }
     }
 
+    /// Killed right after the cancel was promised, before the others heard of it.
+    @Test func aCancelOutlivesADeath() async throws {
+        let world = try await Self.world(2)
+        let bench = try ManagerBench([world])
+        var life = try await bench.start()
+        // The machines' jobs wait behind work of somebody else.
+        world.faults.plan(.only(.change), times: nil, .hang)
+        var others: [Outcome<MachineView>] = []
+        for name in ["web1", "web2"] {
+            others.append(try await life.manager.machines.update(life.machine(name), patch: ["description": "x"], .sample))
+        }
+        await world.faults.hangingCall(.only(.change))
+        guard case .job(let job) = try await Self.act(life, .power(.stop)) else {
+            Issue.record("no job")
+            return
+        }
+        try await until("its jobs are there") { try await Self.children(life, "vm.stop").count == 2 }
+        try await life.manager.engine.store.requestCancel(job.id, seq: 1_000_000)
+        try await life.kill()
+        life = try await bench.start()
+        #expect(try await life.end(job).state == .cancelled)
+        let children = try await Self.children(life, "vm.stop")
+        #expect(children.count == 2 && children.allSatisfy { $0.state == .cancelled })
+        world.faults.clear()
+        for case .job(let other) in others { #expect(try await life.end(other).state == .succeeded) }
+        #expect(world.inventory().machines.allSatisfy { $0.state == .running })
+        try await life.stop()
+    }
+
     @Test func aWrongBodyIsRefusedForAll() async throws {
         try await ManagerBench.with([try await Self.world(1)]) { life in
             let error = try await refusal { _ = try await Self.act(life, .power(.shutdown), ["grace": "soon", "colour": 1]) }
