@@ -28,9 +28,9 @@ package struct HardwareForm: Sendable {
             case .vcpus: hardware.vcpus != now.hardware.vcpus
             case .vcpusMax: hardware.vcpusMax != now.hardware.vcpusMax
             case .memory:
-                hardware.memoryBytes != now.hardware.memoryBytes
+                Self.differ(hardware.memoryBytes, now.hardware.memoryBytes)
                     && (hardware.memoryBytes != memoryAtStart || hardware.memoryBytes > now.hardware.memoryBytes)
-            case .memoryMax: hardware.memoryMaxBytes != now.hardware.memoryMaxBytes
+            case .memoryMax: Self.differ(hardware.memoryMaxBytes, now.hardware.memoryMaxBytes)
             case .cpu: hardware.cpu != now.hardware.cpu
             case .machine: hardware.machineType != now.hardware.machineType
             case .accel: hardware.accelerator != now.hardware.accelerator
@@ -42,6 +42,12 @@ package struct HardwareForm: Sendable {
             case .nics: Self.differ(hardware.nics.map(Self.plain), now.hardware.nics.map(Self.plain), by: \.mac)
             }
         }
+    }
+
+    /// A guest runs with whole MiB, whatever its definition says: what is only rounded up at the start waits for nothing.
+    private static func differ(_ next: Int64, _ now: Int64) -> Bool {
+        func whole(_ bytes: Int64) -> Int64 { (bytes >> 20) + (bytes & ((1 << 20) - 1) == 0 ? 0 : 1) }
+        return whole(next) != whole(now)
     }
 
     private static func plain(_ disk: DiskObservation) -> DiskObservation {

@@ -48,9 +48,9 @@ extension MachineDraft {
         }
     }
 
-    /// Bytes under `name` or its output name; libvirt counts memory in KiB, upwards.
+    /// Bytes under `name` or its output name; hypervisors give memory in whole MiB, upwards.
     static func memory(_ reader: ObjectReader, _ name: String) -> Int64? {
-        reader.byteCount(name, alias: "\(name)_bytes", in: smallestMemory...largestMemory).map { ($0 + 1023) / 1024 * 1024 }
+        reader.byteCount(name, alias: "\(name)_bytes", in: smallestMemory...largestMemory).map { (($0 + 0xf_ffff) >> 20) << 20 }
     }
 
     /// nil for the default, also said as `default`.

@@ -79,15 +79,24 @@ import Testing
 
     /// A balloon on its way to what the definition had at the start is nothing that waits.
     @Test func aBalloonOnItsWayIsNoEdit() {
-        func form(_ memory: Int64) -> HardwareForm {
-            HardwareForm(
-                hardware: MachineHardware(accelerator: .tcg, vcpus: 1, vcpusMax: 1, memoryBytes: memory, memoryMaxBytes: 512), disks: [],
-                bootKernel: nil, bootInitrd: nil)
-        }
-        #expect(form(128).differences(from: form(256), memoryAtStart: 128) == [])
-        #expect(form(128).differences(from: form(256), memoryAtStart: 256) == [.memory])
-        #expect(form(256).differences(from: form(128), memoryAtStart: 256) == [.memory])
+        func form(_ mebibytes: Int64) -> HardwareForm { Self.form(mebibytes << 20) }
+        #expect(form(128).differences(from: form(256), memoryAtStart: 128 << 20) == [])
+        #expect(form(128).differences(from: form(256), memoryAtStart: 256 << 20) == [.memory])
+        #expect(form(256).differences(from: form(128), memoryAtStart: 256 << 20) == [.memory])
         #expect(form(128).differences(from: form(256)) == [.memory])
-        #expect(form(128).differences(from: form(128), memoryAtStart: 64) == [])
+        #expect(form(128).differences(from: form(128), memoryAtStart: 64 << 20) == [])
+    }
+
+    /// As libvirt's QEMU driver starts a definition of 976,563 KiB ("1GB").
+    @Test func whatIsRoundedAtTheStartWaitsForNothing() {
+        #expect(Self.form(976_563 << 10, 976_563 << 10).differences(from: Self.form(976_896 << 10, 976_896 << 10)) == [])
+        #expect(Self.form(976_897 << 10, 1 << 40).differences(from: Self.form(976_896 << 10, 2 << 40)) == [.memory, .memoryMax])
+        #expect(Self.form(.max).differences(from: Self.form(.max)) == [])
+    }
+
+    private static func form(_ memory: Int64, _ most: Int64 = 512 << 20) -> HardwareForm {
+        HardwareForm(
+            hardware: MachineHardware(accelerator: .tcg, vcpus: 1, vcpusMax: 1, memoryBytes: memory, memoryMaxBytes: most), disks: [],
+            bootKernel: nil, bootInitrd: nil)
     }
 }

@@ -220,14 +220,14 @@ import Testing
         }
     }
 
-    /// The host counts memory in KiB and disks in sectors: what was rounded is still what was asked for.
+    /// The host gives memory in MiB and disks in sectors: what was rounded is still what was asked for.
     @Test func whatIsRoundedIsConfirmed() async throws {
         try await ManagerBench.with { life in
             let body: JSONValue = ["memory": "300MB", "disks": [["size": 1_000_000_001]]]
             let made = try await life.end(try await life.manager.machines.put("web1", body, .sample))
             #expect(made.state == .succeeded, "\(made.failure?.detail ?? "")")
             let hardware = try life.machine("web1").observation.hardware
-            #expect(hardware.memoryBytes % 1024 == 0 && hardware.memoryBytes >= 300_000_000)
+            #expect(hardware.memoryBytes % (1 << 20) == 0 && hardware.memoryBytes >= 300_000_000)
             guard case .unchanged = try await life.manager.machines.put("web1", body, .sample) else {
                 Issue.record("not confirmed")
                 return
