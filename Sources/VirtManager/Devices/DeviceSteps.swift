@@ -172,7 +172,7 @@ struct DeviceSteps {
                 + (refused.map { " (\($0.message))" } ?? ""),
             isRetryable: true,
             hints: [
-                "the guest ignores the request: it has no hot-plug support, is still booting, or the device is in use there",
+                "the guest ignores the request: it is paused or still booting, has no hot-plug support, or uses the device",
                 "free the device in the guest and try again, or stop the machine and detach it then",
             ], native: refused?.nativeJSON)
     }

@@ -87,17 +87,25 @@ import Testing
 
     /// A volume that is only attached may be anybody's base: other pools are looked at too.
     @Test func anOverlayInAnotherPoolKeepsItsBase() async throws {
-        try await DeviceBench.with(.stopped) { life in
-            #expect(try await life.attach(["volume": "data.qcow2"]).state == .succeeded)
-            life.bench.world.faults.run(at: .refreshPool) { world in
-                try? world.virshCreateVolume(
-                    VolumeSpec(
-                        reference: VolumeReference(pool: "fast", volume: "overlay.qcow2"), format: "qcow2", capacityBytes: nil,
-                        backing: .init(path: "\(SampleWorld.pool)/data.qcow2", format: "qcow2")))
+        let makesOverlay: @Sendable (FakeWorld) -> Void = { world in
+            try? world.virshCreateVolume(
+                VolumeSpec(
+                    reference: VolumeReference(pool: "fast", volume: "overlay.qcow2"), format: "qcow2", capacityBytes: nil,
+                    backing: .init(path: "\(SampleWorld.pool)/data.qcow2", format: "qcow2")))
+        }
+        for wholeMachine in [false, true] {
+            try await DeviceBench.with(.stopped) { life in
+                #expect(try await life.attach(["volume": "data.qcow2"]).state == .succeeded)
+                life.bench.world.faults.run(at: .refreshPool, makesOverlay)
+                let end =
+                    wholeMachine
+                    ? try await life.end(
+                        try await life.manager.machines.delete("web1", host: nil, disks: "all", missingOK: false, .sample))
+                    : try await life.detach("vdc", volume: "delete")
+                #expect(end.state == .failed && end.failure?.code == "volume.in_use", "\(end.failure?.detail ?? "")")
+                #expect(life.bench.world.inventory().volumeNames.contains("default/data.qcow2"))
+                #expect(life.bench.world.inventory().machineNames == ["web1"])
             }
-            let end = try await life.detach("vdc", volume: "delete")
-            #expect(end.state == .failed && end.failure?.code == "volume.in_use", "\(end.failure?.detail ?? "")")
-            #expect(life.bench.world.inventory().volumeNames.contains("default/data.qcow2"))
         }
     }
 }

@@ -206,6 +206,8 @@ import Testing
             #expect(seen.live?.disk("sda")?.path == nil && seen.defined.disk("sda")?.path == nil)
             let wrong = try await refusal { _ = try await life.change("sda", ["media": ["volume": "none.iso"]]) }
             #expect(wrong.problems.map(\.pointer) == ["/media"])
+            let noMedium = try await refusal { _ = try await life.change("sda", ["media": ["volume": "data.qcow2"]]) }
+            #expect(noMedium.problems.map(\.pointer) == ["/media"] && noMedium.problems.first?.detail.contains("qcow2") == true)
             let noDrive = try await refusal { _ = try await life.change("vda", ["media": ["volume": "installer.iso"]]) }
             #expect(noDrive.problems.map(\.pointer) == ["/media"])
         }

@@ -68,9 +68,7 @@ package struct DiskDetachJob: JobKind {
                     "disk.changed", category: "conflict",
                     detail: "disk '\(wanted.target)' stands on volume '\(found)' by now, not on '\(volume)': nothing was changed")
             }
-            let isOwned = seen.metadata?.ownedVolumes.contains(volume) == true
-            if isOwned { try await host.refreshVolumes(of: [volume.pool]) } else { try await host.refreshForDeletion(of: [volume.pool]) }
-            try await VolumeSteps(world: world, host: host.name).requireUnused([volume], of: wanted.id, isAnybodys: !isOwned)
+            try await VolumeSteps(world: world, host: host.name).requireUnused([volume], goingWith: seen)
             let path = world.fleet.lastSeen(volume, on: host.name)?.path ?? disk.path ?? ""
             let others = VolumeUse(fleet: world.fleet, host: host.name).otherUses(
                 of: volume, path: path, besides: wanted.target, in: seen)

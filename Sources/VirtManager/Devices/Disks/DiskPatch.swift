@@ -98,6 +98,10 @@ struct DiskPatch {
             let names = fleet.volumes(in: wanted.pool, on: host.name).map(\.reference.volume).sorted().prefix(20)
             return reader.problem("media", "there is no volume '\(wanted)' on host '\(host.name)'", allowed: Array(names))
         }
+        if fleet.unfinishedUploads.contains(wanted, on: host.name) { reader.problem("media", "is not whole: its upload is not over") }
+        if MediumRules.format(seen.format) == nil {
+            reader.problem("media", "has the format '\(seen.format)', which is no medium for a drive", allowed: ["an iso or raw volume"])
+        }
         let writers = VolumeUse(fleet: fleet, host: host.name).writers(of: wanted, path: seen.path)
         if let writer = writers.first { reader.problem("media", "volume '\(wanted)' is written to by VM '\(writer.name)'") }
     }

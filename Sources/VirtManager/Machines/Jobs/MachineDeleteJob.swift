@@ -77,7 +77,7 @@ package struct MachineDeleteJob: JobKind {
     }
 
     /// Finds out before anything is touched whether others stand on the disks: an undefined machine could not tell any more
-    /// whose they were. An inactive pool's volumes are left to fail in their own steps.
+    /// whose they were.
     private func check(_ deletion: MachineDeletion) -> JobStep {
         JobStep(
             "check", .pure,
@@ -88,9 +88,7 @@ package struct MachineDeleteJob: JobKind {
                         throw JobFailure("vm.not_expired", category: "state", detail: "its end was moved before it could be deleted")
                     }
                     guard !deletion.volumes.isEmpty else { return .done }
-                    let active = Set(world.fleet.pools(deletion.host).filter(\.isActive).map(\.name))
-                    try await host.refreshVolumes(of: Set(deletion.volumes.map(\.pool)).intersection(active))
-                    try await VolumeSteps(world: world, host: deletion.host).requireUnused(deletion.volumes, of: deletion.id)
+                    try await VolumeSteps(world: world, host: deletion.host).requireUnused(deletion.volumes, goingWith: seen)
                     return .done
                 }
             },

@@ -84,9 +84,11 @@ struct VolumeSteps {
             })
     }
 
-    /// Refuses if anything but `machine` uses one of the volumes, by the inventory. One that no machine has for its own may be
-    /// anybody's (`isAnybodys`): then the definitions for the next boot are looked at too.
-    func requireUnused(_ references: [VolumeReference], of machine: MachineID?, isAnybodys: Bool = false) async throws {
+    /// Refuses if anything but `machine` uses one of the volumes, by the inventory. Where a volume may be anybody's, as it goes
+    /// without a machine or is only attached to it (`attached`), the definitions for the next boot are looked at too.
+    func requireUnused(
+        _ references: [VolumeReference], of machine: MachineID?, attached: [VolumeReference] = []
+    ) async throws {
         let host = try world.host(host)
         let use = VolumeUse(fleet: world.fleet, host: host.name)
         let names = Set(references)
@@ -95,7 +97,7 @@ struct VolumeSteps {
             guard let found = world.fleet.lastSeen(reference, on: host.name) else { continue }
             inTheWay += use.users(of: reference, path: found.path).filter { $0.id != machine }.map { "VM '\($0.name)'" }
             inTheWay += use.children(ofPath: found.path).filter { !names.contains($0) }.map { "volume '\($0)'" }
-            if machine == nil || isAnybodys {
+            if machine == nil || attached.contains(reference) {
                 let names = try await use.defined(reference, path: found.path, on: host, except: machine)
                 inTheWay += names.map { "the next boot of VM '\($0)'" }
             }
@@ -105,6 +107,19 @@ struct VolumeSteps {
                 "volume.in_use", category: "conflict",
                 detail: "\(references.map { "volume '\($0)'" }.joined(separator: ", ")): in use by \(inTheWay.joined(separator: ", "))")
         }
+    }
+
+    /// Looks at the hosts' volumes anew, then refuses if anything but that machine uses one of those that go with it. What is its
+    /// own has a name of ours; what is only attached may be anybody's base, so everything is looked at. Inactive pools show
+    /// nothing: their volumes fail when they are to go.
+    func requireUnused(_ references: [VolumeReference], goingWith machine: MachineObservation) async throws {
+        let host = try world.host(host)
+        let owned = world.isOurs(machine) ? machine.metadata?.ownedVolumes ?? [] : []
+        let attached = references.filter { !owned.contains($0) }
+        let active = Set(world.fleet.pools(host.name).filter(\.isActive).map(\.name))
+        let pools = Set(references.map(\.pool)).intersection(active)
+        if attached.isEmpty { try await host.refreshVolumes(of: pools) } else { try await host.refreshForDeletion(of: pools) }
+        try await requireUnused(references, of: machine.id, attached: attached)
     }
 
     static func taken(_ reference: VolumeReference, _ error: HypervisorError? = nil) -> JobFailure {
