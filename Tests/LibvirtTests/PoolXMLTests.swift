@@ -13,6 +13,15 @@ import Testing
         #expect(seen.name == spec.name && seen.uuid == spec.uuid && seen.path == spec.path && seen.type == "dir" && seen.autostart)
     }
 
+    /// A sparse logical volume would be lost as soon as its first blocks are used up.
+    @Test(arguments: ["dir", "fs", "netfs", "rbd", "gluster", "logical", "disk", "zfs"]) func whatIsNoFileIsMadeWhole(_ type: String) throws
+    {
+        let spec = VolumeSpec(reference: VolumeReference(pool: "p", volume: "v"), format: "raw", capacityBytes: 1 << 30)
+        let isSparse = StorageXML.isSparse(poolType: type)
+        #expect(isSparse == !["logical", "disk", "zfs"].contains(type))
+        #expect(try StorageXML.write(spec, isSparse: isSparse).contains("<allocation") == isSparse)
+    }
+
     /// The forms of libvirt's formatstorage page, as a host prints them.
     @Test(
         arguments: [

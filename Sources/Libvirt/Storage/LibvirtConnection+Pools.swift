@@ -37,9 +37,8 @@ extension LibvirtConnection {
         try await onPool(name, "virStoragePoolSetAutostart") { virStoragePoolSetAutostart($0, isOn ? 1 : 0) }
     }
 
-    private static func type(of pool: PoolHandle) throws -> String? {
-        try StorageXML.poolType(
-            pool.text("virStoragePoolGetXMLDesc") { virStoragePoolGetXMLDesc($0, VIR_STORAGE_XML_INACTIVE.rawValue) })
+    static func type(of pool: PoolHandle) throws -> String? {
+        try StorageXML.poolType(pool.text("virStoragePoolGetXMLDesc") { virStoragePoolGetXMLDesc($0, 0) })
     }
 
     private func onPool(

@@ -48,9 +48,11 @@ extension LibvirtConnection {
     }
 
     package func createVolume(_ spec: VolumeSpec) async throws(HypervisorError) {
-        let xml = try StorageXML.write(spec)
+        // Refused before the host is asked.
+        let (sparse, full) = (try StorageXML.write(spec), try StorageXML.write(spec, isSparse: false))
         try await change("virStorageVolCreateXML", in: storage) { connection in
             let pool = try connection.pool(spec.reference.pool)
+            let xml = StorageXML.isSparse(poolType: try Self.type(of: pool)) ? sparse : full
             _ = VolumeHandle(owning: try pool.value("virStorageVolCreateXML") { virStorageVolCreateXML($0, xml, 0) })
         }
     }

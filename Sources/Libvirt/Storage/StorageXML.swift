@@ -52,14 +52,18 @@ enum StorageXML {
         }
     }
 
-    /// A new, sparse volume. `invalidArgument` if some text cannot be written in XML.
-    static func write(_ spec: VolumeSpec) throws(HypervisorError) -> String {
+    /// Whether a new volume of a pool of this type takes space only as it is written to. A sparse logical volume is a snapshot
+    /// with room for its first blocks: once these are used up all of it is lost.
+    static func isSparse(poolType: String?) -> Bool { !["logical", "disk", "zfs"].contains(poolType) }
+
+    /// A new volume. `invalidArgument` if some text cannot be written in XML.
+    static func write(_ spec: VolumeSpec, isSparse: Bool = true) throws(HypervisorError) -> String {
         var writer = XMLWriter()
         writer.element("volume") { writer in
             writer.element("name", text: spec.reference.volume)
             if let bytes = spec.capacityBytes { writer.element("capacity", ["unit": "bytes"], text: String(bytes)) }
             // Without it libvirt allocates a raw volume in full.
-            writer.element("allocation", ["unit": "bytes"], text: "0")
+            if isSparse { writer.element("allocation", ["unit": "bytes"], text: "0") }
             writer.element("target") { writer in
                 writer.element("format", ["type": spec.format])
                 // Without it libvirt makes the qcow2 of 2012 (compat 0.10).

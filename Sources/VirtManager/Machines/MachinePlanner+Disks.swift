@@ -46,15 +46,27 @@ extension MachinePlanner {
             checkFree(volume, path: found.path, writable: !wish.isReadOnly, at: "\(at)/volume")
             return MachineCreation.Disk(target: target, origin: .attach, volume: volume)
         case .empty(let pool, let bytes):
-            guard requirePool(pool, at: "\(at)/pool") else { return nil }
+            guard requireDiskPool(pool, at: "\(at)/pool") else { return nil }
             return MachineCreation.Disk(target: target, origin: .empty, volume: VolumeReference(pool: pool, volume: name), bytes: bytes)
         case .linked(let from, let pool, let bytes):
-            guard requirePool(pool, at: "\(at)/pool"), let base = try await require(from, at: "\(at)/from/volume") else { return nil }
+            guard requireDiskPool(pool, at: "\(at)/pool"), let base = try await require(from, at: "\(at)/from/volume") else { return nil }
             requireDiskFormat(base, at: "\(at)/from/volume")
             checkBase(from, base, bytes: bytes, at: at)
             return MachineCreation.Disk(
                 target: target, origin: .linked, volume: VolumeReference(pool: pool, volume: name), bytes: bytes, from: from)
         }
+    }
+
+    /// A pool that takes the disks which are made with a machine: they are qcow2.
+    private func requireDiskPool(_ name: String, at pointer: String) -> Bool {
+        guard requirePool(name, at: pointer) else { return false }
+        let fit = host.fleet.pools(host.name).filter { $0.isActive && PoolType.formats(of: $0.type).contains("qcow2") }.map(\.name)
+        if fit.contains(name) { return true }
+        problems.add(
+            FieldProblem(
+                pointer: pointer, detail: "takes no qcow2 volumes: make a volume in it, and name that", value: .string(name),
+                allowed: fit.sorted()))
+        return false
     }
 
     /// Checks what is to be put into a drive; `at` is the pointer of the disk. Any number of drives may hold one medium.

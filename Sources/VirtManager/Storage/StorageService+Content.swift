@@ -47,9 +47,11 @@ extension StorageService {
         target.sha256 = options.sha256?.lowercased()
         try check(options, volume)
         try refuseUnfinished(target)
-        try requireFreePlace(in: limits, bytes: options.length)
+        let candidate = inbox.enter(target.volume, on: pool.host, bytes: options.length)
+        defer { inbox.leave(candidate) }
+        try requireFreePlace(candidate, bytes: options.length)
         target.replace = try await mayReplace(target, managed, options)
-        try await requireRoom(for: options.length ?? 0, in: pool.name, on: managed, besideOthers: true)
+        try await requireRoom(for: options.length ?? 0, in: pool.name, on: managed, candidate: candidate)
         if mutation.dryRun {
             let steps = try desk.engine.kind("volume.upload")?.steps(target.json) ?? []
             return .plan(DryRun(steps: steps.map(\.name), bytes: options.length ?? 0))
@@ -61,6 +63,7 @@ extension StorageService {
         try await incoming.readHeader()
         let id = try desk.newID()
         inbox.put(incoming, for: id)
+        inbox.leave(candidate)
         do {
             let job = try await enqueue("volume.upload", target, mutation, id: id)
             if job.id != id { inbox.remove(id) }

@@ -188,9 +188,7 @@ package final class StorageService: Sendable {
             if mutation.dryRun { return .plan(DryRun(refused: error)) }
             throw error
         }
-        if let upload = try uploads.record(state.reference, on: state.host), upload.isMade {
-            return try await deleteUpload(upload, mutation)
-        }
+        if let upload = try uploads.record(state.reference, on: state.host) { return try await deleteUpload(upload, mutation) }
         if mutation.dryRun { return .plan(DryRun(steps: ["delete"])) }
         return .job(try await enqueue("volume.delete", VolumeTarget(host: state.host, volume: state.reference), mutation))
     }
@@ -200,7 +198,7 @@ package final class StorageService: Sendable {
         return try? uploads.record(VolumeReference(pool: pool.name, volume: volume), on: pool.host)
     }
 
-    /// An unfinished upload, with its volume if it has one by now.
+    /// An unfinished upload with the volume of its name: its own, or the one that it was to replace.
     private func deleteUpload(_ upload: UploadRecord, _ mutation: Mutation) async throws -> Outcome<VolumeState> {
         try hosts.require(upload.host).requireOnline()
         if mutation.dryRun { return .plan(DryRun(steps: ["delete", "forget"])) }

@@ -3,6 +3,8 @@ struct FakeFile: Sendable, Equatable {
     private static let pageBytes: Int64 = 65_536
 
     private(set) var length: Int64
+    /// Not sparse: it takes all its space from the start.
+    var isPreallocated = false
     fileprivate var pages: [Int64: [UInt8]] = [:]
 
     init(length: Int64 = 0) { self.length = max(0, length) }
@@ -26,7 +28,10 @@ struct FakeFile: Sendable, Equatable {
     }
 
     /// What the file takes up on its disk, in blocks of 4 KiB.
-    var allocated: Int64 { min((length + 4_095) / 4_096 * 4_096, Int64(pages.count) * Self.pageBytes) }
+    var allocated: Int64 {
+        let most = (length + 4_095) / 4_096 * 4_096
+        return isPreallocated ? most : min(most, Int64(pages.count) * Self.pageBytes)
+    }
 
     /// Overwrites from `offset` on, and grows the file where needed.
     mutating func write(_ bytes: [UInt8], at offset: Int64) {

@@ -76,8 +76,9 @@ extension FakeWorldState {
             backingPath = resolved
         }
         guard let capacity, capacity >= 0 else { throw FakeError.invalidArgument("missing capacity element") }
-        let file =
+        var file =
             spec.format == "raw" ? FakeFile(length: capacity) : FakeFile(qcow2Capacity: capacity, backingPath: spec.backing?.path)
+        file.isPreallocated = ["logical", "disk", "zfs"].contains(pool.type)
         guard observation(of: pool).availableBytes >= file.allocated else { throw FakeError.noSpace(path) }
         files[path] = file
         pools[pool.name]?.volumes[name] = FakePool.Volume(

@@ -145,6 +145,13 @@ import Testing
                 try await storage.createVolume(pool: "vg0", host: nil, ["name": "v", "size": "1GiB"], .sample))
             #expect(made.state == .succeeded, "\(made.failure?.detail ?? "")")
             #expect(try await storage.volume(pool: "vg0", volume: "v", host: nil).observation.format == "raw")
+            // The disks that are made with a machine are qcow2.
+            let disk = try await refusal {
+                _ = try await life.manager.machines.create(["name": "web1", "disks": [["pool": "vg0", "size": "1GiB"]]], .sample)
+            }
+            #expect(disk.problems.first?.pointer == "/disks/0/pool" && disk.problems.first?.allowed == ["default"])
+            let machine = try await life.manager.machines.create(["name": "web1", "disks": [["pool": "vg0", "volume": "v"]]], .sample)
+            #expect(try await life.end(machine).state == .succeeded)
             let given = try await refusal {
                 _ = try await storage.createVolume(pool: "san", host: nil, ["name": "v", "size": "1GiB"], .sample)
             }

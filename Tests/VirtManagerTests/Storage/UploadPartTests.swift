@@ -12,20 +12,20 @@ import Testing
     typealias Life = ManagerBench.Life
     private static let path = "\(SampleWorld.pool)/new.img"
     /// Longer than the head that is held back, and no image of any kind.
-    private static let bytes: [UInt8] = (0..<(5 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
-    private static var total: Int64 { Int64(bytes.count) }
+    static let bytes: [UInt8] = (0..<(5 << 20)).map { UInt8(truncatingIfNeeded: $0 &* 31 &+ $0 >> 8) }
+    static var total: Int64 { Int64(bytes.count) }
 
     @discardableResult
-    private static func send(
+    static func send(
         _ life: Life, _ range: Range<Int>, of whole: [UInt8] = bytes, total: Int64? = nil, announced: Range<Int>? = nil, cut: Bool = false,
-        name: String = "new.img", _ options: UploadOptions = UploadOptions(), _ mutation: Mutation = .sample
+        name: String = "new.img", pool: String = "default", _ options: UploadOptions = UploadOptions(), _ mutation: Mutation = .sample
     ) async throws -> PartOutcome {
         let pieces = stride(from: range.lowerBound, to: range.upperBound, by: 60_000).map {
             Array(whole[$0..<min(range.upperBound, $0 + 60_000)])
         }
         let said = announced ?? range
         return try await life.manager.storage.uploadPart(
-            pool: "default", volume: name, host: nil,
+            pool: pool, volume: name, host: nil,
             UploadRange(bytes: Int64(said.lowerBound)...Int64(said.upperBound - 1), total: total ?? Int64(whole.count)), options,
             source: ListSource(pieces, isCut: cut), mutation)
     }
@@ -36,7 +36,7 @@ import Testing
             .sample)
     }
 
-    private static func offset(_ outcome: PartOutcome, location: SourceLocation = #_sourceLocation) throws -> Int64 {
+    static func offset(_ outcome: PartOutcome, location: SourceLocation = #_sourceLocation) throws -> Int64 {
         guard case .unfinished(let state) = outcome else {
             Issue.record("\(outcome)", sourceLocation: location)
             return -1
@@ -44,7 +44,7 @@ import Testing
         return state.offset
     }
 
-    private static func end(_ life: Life, _ outcome: PartOutcome, location: SourceLocation = #_sourceLocation) async throws -> Job {
+    static func end(_ life: Life, _ outcome: PartOutcome, location: SourceLocation = #_sourceLocation) async throws -> Job {
         guard case .finished(let job) = outcome else {
             Issue.record("\(outcome)", sourceLocation: location)
             throw NotReached(description: "the last part")
@@ -213,6 +213,45 @@ import Testing
         }
     }
 
+    /// The deletion has the volume's lock when the writer comes to the job that makes the volume anew.
+    @Test func deletingStopsAWriterWhoseVolumeIsNotMadeYet() async throws {
+        try await ManagerBench.with { life in
+            _ = try await Self.end(life, try await Self.send(life, 0..<Self.bytes.count))
+            try await Self.send(life, 0..<100, UploadOptions(replace: true))
+            let source = GatedSource()
+            let range = UploadRange(bytes: 100...2_999_999, total: Self.total)
+            let writer = Task {
+                try await life.manager.storage.uploadPart(
+                    pool: "default", volume: "new.img", host: nil, range, UploadOptions(), source: source, .sample)
+            }
+            try await until("the writer reads") { source.isAwaited }
+            let upload = try #require(try life.manager.storage.uploads.record(.sample("new.img"), on: HostName("h1")))
+            let deletion = try await life.manager.storage.deleteVolume(
+                pool: "default", volume: "new.img", host: nil, missingOK: false, .sample)
+            try await until("the writer is asked to stop") { !life.manager.storage.inbox.mayGoOn(upload.id) }
+            source.send(Array(Self.bytes[100..<3_000_000]))
+            source.end()
+            let error = try await refusal { _ = try await writer.value }
+            #expect(error.code == "upload.gone", "\(error.code)")
+            #expect(try await life.end(deletion).state == .succeeded)
+            #expect(try Self.told(life) == nil && life.bench.world.inventory().files.isEmpty)
+        }
+    }
+
+    /// Whoever deletes a volume means the upload that was to replace it too.
+    @Test func deletingWhatIsToBeReplacedEndsTheUpload() async throws {
+        try await ManagerBench.with { life in
+            _ = try await Self.end(life, try await Self.send(life, 0..<Self.bytes.count))
+            try await Self.send(life, 0..<100, UploadOptions(replace: true))
+            let differs = try await refusal { try await Self.send(life, 100..<200, total: Self.total + 1) }
+            #expect(differs.hints.first?.contains("to replace") == true)
+            let deletion = try await life.manager.storage.deleteVolume(
+                pool: "default", volume: "new.img", host: nil, missingOK: false, .sample)
+            #expect(try await life.end(deletion).state == .succeeded)
+            #expect(try Self.told(life) == nil && life.bench.world.inventory().files.isEmpty)
+        }
+    }
+
     // MARK: What is refused
 
     @Test func aBadHeaderIsForgottenBeforeAnythingIsMade() async throws {
@@ -249,65 +288,5 @@ import Testing
             #expect(end.state == .succeeded && end.id != failed.id)
             #expect(life.bench.world.bytes(of: Self.path, count: 8 << 20) == Self.bytes)
         }
-    }
-
-    // MARK: Space and limits
-
-    @Test func spaceIsPromisedOnce() async throws {
-        let world = FakeWorld.standard(poolCapacityBytes: 20 << 20)
-        try await ManagerBench.with([world]) { life in
-            let large = try await refusal { try await Self.send(life, 0..<10, total: 21 << 20) }
-            #expect(large.code == "pool.no_space" && large.category == .noSpace && large.details["available_bytes"] == 20_971_520)
-            try await Self.send(life, 0..<10, total: 15 << 20)
-            let second = try await refusal { try await Self.send(life, 0..<10, total: 6 << 20, name: "second.img") }
-            #expect(second.code == "pool.no_space" && second.details["promised_bytes"] == 15_728_630)
-            let whole = try await refusal {
-                _ = try await life.manager.storage.upload(
-                    pool: "default", volume: "third.img", host: nil, UploadOptions(length: 6 << 20), source: ListSource([[1]]), .sample)
-            }
-            #expect(whole.code == "pool.no_space")
-            #expect(world.inventory().files.isEmpty)
-            try await Self.send(life, 0..<10, total: 4 << 20, name: "fourth.img")
-        }
-    }
-
-    /// Others fill the pool meanwhile.
-    @Test func aPoolThatFillsUp() async throws {
-        let world = FakeWorld.standard(poolCapacityBytes: 8 << 20)
-        try await ManagerBench.with([world]) { life in
-            try await Self.send(life, 0..<3_000_000)
-            world.placeFile("\(SampleWorld.pool)/other", [UInt8](repeating: 7, count: 6 << 20))
-            let error = try await refusal { try await Self.send(life, 3_000_000..<Self.bytes.count) }
-            #expect(error.code == "pool.no_space" && error.details["wanted_bytes"] == .integer(Self.total - 3_000_000))
-            #expect(error.details["upload_offset"] == 3_000_000)
-            world.removeFile("\(SampleWorld.pool)/other")
-            let end = try await Self.end(life, try await Self.send(life, 3_000_000..<Self.bytes.count))
-            #expect(end.state == .succeeded)
-        }
-    }
-
-    @Test func atTheLimitAndOnePast() async throws {
-        let bench = try ManagerBench()
-        var limits = ServiceLimits()
-        limits.uploads = 2
-        limits.uploadBytes = 1 << 20
-        let life = try await bench.start(serviceLimits: limits)
-        try await Self.send(life, 0..<10, total: 1 << 20, name: "a")
-        let large = try await refusal { try await Self.send(life, 0..<10, total: 1 << 20 + 1, name: "b") }
-        #expect(large.code == "limit.upload_bytes" && large.category == .limit && !large.isRetryable)
-        let chunked = try await life.end(
-            try await life.manager.storage.upload(
-                pool: "default", volume: "c", host: nil, UploadOptions(),
-                source: ListSource([[UInt8]](repeating: [UInt8](repeating: 1, count: 1 << 19), count: 3)), .sample))
-        #expect(chunked.failure?.code == "limit.upload_bytes" && bench.world.inventory().files.isEmpty)
-        try await Self.send(life, 0..<10, total: 1 << 20, name: "b")
-        let third = try await refusal { try await Self.send(life, 0..<10, total: 100, name: "d") }
-        #expect(third.code == "limit.uploads" && third.category == .limit && third.isRetryable)
-        let whole = try await refusal {
-            _ = try await life.manager.storage.upload(
-                pool: "default", volume: "d", host: nil, UploadOptions(length: 1), source: ListSource([[1]]), .sample)
-        }
-        #expect(whole.code == "limit.uploads")
-        try await life.stop()
     }
 }

@@ -13,10 +13,12 @@ import Testing
 
     private static let bytes = [UInt8](repeating: 9, count: 3 << 20)
 
-    private static func send(_ life: Life, _ range: Range<Int>, name: String = "new.img") async throws -> PartOutcome {
+    private static func send(
+        _ life: Life, _ range: Range<Int>, name: String = "new.img", _ options: UploadOptions = UploadOptions()
+    ) async throws -> PartOutcome {
         try await life.manager.storage.uploadPart(
             pool: "default", volume: name, host: nil,
-            UploadRange(bytes: Int64(range.lowerBound)...Int64(range.upperBound - 1), total: Int64(bytes.count)), UploadOptions(),
+            UploadRange(bytes: Int64(range.lowerBound)...Int64(range.upperBound - 1), total: Int64(bytes.count)), options,
             source: ListSource([Array(bytes[range])]), .sample)
     }
 
@@ -42,6 +44,26 @@ import Testing
         let job = try #require(try await life.manager.jobs.list(JobFilter(), after: nil, limit: 10).first { $0.kind == "volume.delete" })
         #expect(job.requestor == Requestor(kind: "system", name: "uploads"))
         try await until("nothing in hand") { try await life.isIdle() }
+        try await life.stop()
+    }
+
+    /// What an upload was to replace was never touched by it: only the upload ends.
+    @Test func anAbandonedReplacementLeavesTheOldVolume() async throws {
+        let bench = try ManagerBench()
+        let life = try await bench.start()
+        let old = [UInt8](repeating: 3, count: 700_000)
+        let made = try await life.manager.storage.upload(
+            pool: "default", volume: "new.img", host: nil, UploadOptions(length: 700_000), source: ListSource([old]), .sample)
+        #expect(try await life.end(made).state == .succeeded)
+        _ = try await Self.send(life, 0..<100, UploadOptions(replace: true))
+        bench.wall.advance(by: .seconds(25 * 3600))
+        try await until("the upload is forgotten") {
+            bench.testClock.advance(by: .seconds(60))
+            return try Self.told(life) == nil
+        }
+        try await until("nothing in hand") { try await life.isIdle() }
+        #expect(bench.world.bytes(of: "\(SampleWorld.pool)/new.img", count: 8 << 20) == old)
+        #expect(try life.manager.storage.store.record(.sample("new.img"), on: HostName("h1"))?.sha256.isEmpty == false)
         try await life.stop()
     }
 

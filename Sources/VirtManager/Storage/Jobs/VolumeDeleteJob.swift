@@ -21,19 +21,21 @@ package struct VolumeDeleteJob: JobKind {
         return [unfinished(delete, target, upload), forget(target, upload)]
     }
 
-    private func isOver(_ target: VolumeTarget, _ upload: JobID) throws -> Bool {
-        try target.ifUnfinished && world.uploads.record(upload) == nil
+    /// Whether nothing of the upload lies in the pool. What has its name then was there before it, or is somebody else's: it
+    /// goes only if its deletion was asked for.
+    private func isSpared(_ target: VolumeTarget, _ upload: JobID) throws -> Bool {
+        try target.ifUnfinished && world.uploads.record(upload)?.isMade != true
     }
 
     /// The volume, once nobody writes to it any more.
     private func unfinished(_ delete: JobStep, _ target: VolumeTarget, _ upload: JobID) -> JobStep {
         JobStep(
             delete.name, delete.stepClass,
-            probe: { context in try isOver(target, upload) ? .done : try await delete.probe(context) },
+            probe: { context in try isSpared(target, upload) ? .done : try await delete.probe(context) },
             act: { [world, inbox] context in
                 while !inbox.stop(target.volume, on: target.host) { try await world.clock.sleep(for: .milliseconds(20)) }
                 defer { inbox.letAgain(target.volume, on: target.host) }
-                if try !isOver(target, upload) { try await delete.act(context) }
+                if try !isSpared(target, upload) { try await delete.act(context) }
             })
     }
 

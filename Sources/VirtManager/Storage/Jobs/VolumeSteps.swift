@@ -17,7 +17,7 @@ struct VolumeSteps {
                 try await world.probe(host) { host in
                     guard let found = try await host.refresh(reference) else { return .absent }
                     // Nothing recorded says that we made it: then it must be as we would have made it, and untouched.
-                    if !isOurName, context.observed[step] == nil, !Self.isPristine(found, try await spec(host)) {
+                    if !isOurName, context.observed[step] == nil, !Self.isPristine(found, try await spec(host), on: host) {
                         return .foreign("a volume '\(reference)' is there that this job did not make")
                     }
                     return .done(["made": true])
@@ -42,9 +42,13 @@ struct VolumeSteps {
             })
     }
 
-    private static func isPristine(_ found: VolumeObservation, _ wanted: VolumeSpec) -> Bool {
-        found.format == wanted.format && (wanted.capacityBytes.map { found.capacityBytes - $0 }.map { (0..<512).contains($0) } ?? true)
-            && found.allocationBytes <= 1 << 20
+    private static func isPristine(_ found: VolumeObservation, _ wanted: VolumeSpec, on host: ManagedHost) -> Bool {
+        let type = host.fleet.pools(host.name).first { $0.name == found.reference.pool }?.type
+        // Elsewhere a volume takes all its space when it is made, in whole units of its pool.
+        let isFile = type.map(PoolType.isDirectory) ?? true
+        let slack: Int64 = isFile ? 512 : 64 << 20
+        let isAsLarge = wanted.capacityBytes.map { found.capacityBytes >= $0 && found.capacityBytes - slack < $0 } ?? true
+        return found.format == wanted.format && isAsLarge && (!isFile || found.allocationBytes <= 1 << 20)
     }
 
     /// Fails if a volume of that name is there: under the lock, so that what `make` finds later is ours.

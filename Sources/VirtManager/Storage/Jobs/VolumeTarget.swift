@@ -13,7 +13,7 @@ package struct VolumeTarget: Sendable, Equatable {
     package var replace = false
     /// The resumable upload that it is about.
     package var upload: JobID?
-    /// Only as long as that upload is not over.
+    /// Only what that upload has made, as long as it is not over.
     package var ifUnfinished = false
 
     package init(host: HostName, volume: VolumeReference) {

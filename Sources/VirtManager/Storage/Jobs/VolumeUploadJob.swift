@@ -86,9 +86,11 @@ package struct VolumeUploadJob: JobKind {
     private func requireRoom(_ target: VolumeTarget, _ done: Int64, _ host: ManagedHost) async throws {
         guard let total = target.bytes else { return }
         try await host.refreshPools()
-        let available = world.fleet.pools(host.name).first { $0.name == target.volume.pool }?.availableBytes
-        if let available, total - done > available {
-            throw StorageService.noRoom(target.volume.pool, wanted: total - done, available: available, promised: 0)
+        // Elsewhere the volume took all its space when it was made.
+        guard let pool = world.fleet.pools(host.name).first(where: { $0.name == target.volume.pool }), PoolType.isDirectory(pool.type)
+        else { return }
+        if total - done > pool.availableBytes {
+            throw StorageService.noRoom(pool.name, wanted: total - done, available: pool.availableBytes, promised: 0)
         }
     }
 

@@ -38,7 +38,9 @@ extension StorageService {
                 throw ServiceError("upload.not_found", .notFound, "there is no unfinished upload of volume '\(reference)'")
             }
             guard bytes.lowerBound == 0 else { throw wrongOffset(reference, 0) }
-            let fresh = try await admit(reference, managed, range, options, mutation)
+            let candidate = inbox.enter(reference, on: pool.host, bytes: range.total)
+            defer { inbox.leave(candidate) }
+            let fresh = try await admit(reference, managed, range, options, candidate, mutation)
             if mutation.dryRun { return .plan(DryRun(steps: ["begin", "receive", "verify", "publish"], bytes: range.total)) }
             try await uploads.insert(fresh)
             upload = fresh
@@ -92,16 +94,17 @@ extension StorageService {
     // MARK: Rules
 
     private func admit(
-        _ reference: VolumeReference, _ managed: ManagedHost, _ range: UploadRange, _ options: UploadOptions, _ mutation: Mutation
+        _ reference: VolumeReference, _ managed: ManagedHost, _ range: UploadRange, _ options: UploadOptions, _ candidate: Int,
+        _ mutation: Mutation
     ) async throws -> UploadRecord {
         var options = options
         options.length = range.total
         try check(options, reference.volume)
         try await requirePool(reference.pool, managed)
-        try requireFreePlace(in: limits, bytes: range.total)
+        try requireFreePlace(candidate, bytes: range.total)
         var target = VolumeTarget(host: managed.name, volume: reference)
         target.replace = try await mayReplace(target, managed, options)
-        try await requireRoom(for: range.total, in: reference.pool, on: managed, besideOthers: true)
+        try await requireRoom(for: range.total, in: reference.pool, on: managed, candidate: candidate)
         return UploadRecord(
             id: try desk.newID(), begin: try desk.newID(), finish: try desk.newID(), host: managed.name, volume: reference,
             total: range.total, offset: 0,
@@ -122,7 +125,10 @@ extension StorageService {
             var error = ServiceError(
                 "upload.differs", .conflict,
                 "an unfinished upload of volume '\(upload.volume)' is there, and \(differences.joined(separator: ", "))",
-                hints: ["DELETE the volume to begin anew"])
+                hints: [
+                    upload.replace && !upload.isMade
+                        ? "DELETE of the volume ends it, and deletes the volume that it was to replace" : "DELETE the volume to begin anew"
+                ])
             error.details["upload_offset"] = .integer(upload.offset)
             throw error
         }

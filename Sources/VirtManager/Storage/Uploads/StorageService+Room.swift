@@ -4,12 +4,17 @@ internal import JobQueue
 
 /// Space and places for uploads.
 extension StorageService {
-    /// Refuses an upload that is too large, or one too many at once.
-    func requireFreePlace(in limits: ServiceLimits, bytes: Int64?) throws(ServiceError) {
+    /// Refuses an upload that is too large, or one too many at once. `candidate`: its number in the inbox.
+    func requireFreePlace(_ candidate: Int, bytes: Int64?) throws(ServiceError) {
         if let bytes, bytes > Int64(limits.uploadBytes) { throw Self.tooLarge(bytes, limits) }
         let unfinished: Int
-        do { unfinished = try uploads.all().count } catch { throw ServiceError(JobFailure.from(error)) }
-        guard unfinished + inbox.wholeCount < limits.uploads else {
+        do {
+            // Of a host that is not configured any more nobody can end one.
+            unfinished = try uploads.all().count { hosts.managed($0.host) != nil }
+        } catch {
+            throw ServiceError(JobFailure.from(error))
+        }
+        guard unfinished + inbox.wholeCount + inbox.candidates(before: candidate) < limits.uploads else {
             throw ServiceError(
                 "limit.uploads", .limit, "\(limits.uploads) uploads are under way or unfinished: no more are taken at once",
                 isRetryable: true,
@@ -41,19 +46,29 @@ extension StorageService {
             "pool '\(pool.name)' is of type '\(pool.observation.type)': its volumes are given from outside")
     }
 
-    /// `pool.no_space` with figures if the pool cannot take so much more. `besideOthers`: what was promised to other uploads
-    /// counts as taken.
-    func requireRoom(for bytes: Int64, in pool: String, on managed: ManagedHost, besideOthers: Bool = false) async throws {
+    /// `pool.no_space` with figures if the pool cannot take so much more. `candidate`: an upload that is to begin, for which
+    /// counts as taken what was promised to others.
+    func requireRoom(for bytes: Int64, in pool: String, on managed: ManagedHost, candidate: Int? = nil) async throws {
         let seen = try await requirePool(pool, managed).observation
         var promised: Int64 = 0
-        if besideOthers {
-            promised = inbox.promised(in: pool, on: managed.name)
-            for upload in try uploads.all() where upload.host == managed.name && upload.volume.pool == pool {
+        if let candidate {
+            promised = inbox.promised(in: pool, on: managed.name, before: candidate)
+            // Where volumes are not sparse they take their space when they are made.
+            let isSparse = PoolType.isDirectory(seen.type)
+            if isSparse { promised += inbox.promised(in: pool, on: managed.name) }
+            for upload in try uploads.all() where upload.host == managed.name && upload.volume.pool == pool && (isSparse || !upload.isMade)
+            {
                 promised += upload.total - upload.offset
             }
         }
         guard bytes > seen.availableBytes - min(promised, seen.availableBytes) else { return }
         throw Self.noRoom(pool, wanted: bytes, available: seen.availableBytes, promised: promised)
+    }
+
+    /// The same for what is still to come of an upload whose volume is there: others fill pools too.
+    func requireRoom(forRestOf upload: UploadRecord, on managed: ManagedHost) async throws {
+        guard PoolType.isDirectory(try pool(upload.volume.pool, host: managed.name.text).observation.type) else { return }
+        try await requireRoom(for: upload.total - upload.offset, in: upload.volume.pool, on: managed)
     }
 
     static func noRoom(_ pool: String, wanted: Int64?, available: Int64, promised: Int64) -> ServiceError {

@@ -16,6 +16,13 @@ final class UploadInbox: Sendable {
         var writing: [JobID: Place] = [:]
         /// Those whose writers are asked to stop.
         var stopped: Set<Place> = []
+        /// By number, in the order in which they came.
+        var candidates: [Int: Candidate] = [:]
+        var nextCandidate = 0
+    }
+    private struct Candidate {
+        let place: Place
+        let bytes: Int64
     }
     private let state = Mutex(State())
 
@@ -27,11 +34,37 @@ final class UploadInbox: Sendable {
 
     var wholeCount: Int { state.withLock { $0.whole.count } }
 
-    /// Bytes that are still to come into a pool, as far as they were announced.
+    /// Bytes that are still to come into a pool, as far as they were announced: of those that are under way.
     func promised(in pool: String, on host: HostName) -> Int64 {
         let uploads = state.withLock { Array($0.whole.values) }
         return uploads.reduce(0) { sum, upload in
             upload.host == host && upload.pool == pool ? sum + upload.outstandingBytes : sum
+        }
+    }
+
+    // MARK: Candidates
+
+    /// An upload that is being judged: until `leave` it counts for all that come after it like one that is under way, so that
+    /// many at once are not let in by what none of them has taken yet.
+    func enter(_ volume: VolumeReference, on host: HostName, bytes: Int64?) -> Int {
+        state.withLock { state in
+            defer { state.nextCandidate += 1 }
+            state.candidates[state.nextCandidate] = Candidate(place: Place(host: host, volume: volume), bytes: bytes ?? 0)
+            return state.nextCandidate
+        }
+    }
+
+    func leave(_ candidate: Int) { state.withLock { $0.candidates[candidate] = nil } }
+
+    func candidates(before candidate: Int) -> Int { state.withLock { $0.candidates.keys.count { $0 < candidate } } }
+
+    /// Bytes for which others came first.
+    func promised(in pool: String, on host: HostName, before candidate: Int) -> Int64 {
+        state.withLock { state in
+            state.candidates.reduce(0) { sum, other in
+                let isBefore = other.key < candidate && other.value.place.host == host && other.value.place.volume.pool == pool
+                return isBefore ? sum + other.value.bytes : sum
+            }
         }
     }
 

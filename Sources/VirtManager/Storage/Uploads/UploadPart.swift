@@ -76,11 +76,14 @@ struct UploadPart {
             guard try await uploads.set(begin: upload.begin, of: upload.id) else { throw Self.gone(upload) }
             job = nil
         }
+        guard storage.inbox.mayGoOn(upload.id) else { throw Self.gone(upload) }
         var begun: Job
         if let job { begun = job } else { begun = try await storage.enqueueBegin(upload, mutation) }
         while !begun.state.endsWaits {
             try Task.checkCancellation()
-            guard let seen = try await storage.desk.engine.wait(begun.id, limit: .seconds(600)) else { throw Self.gone(upload) }
+            // A deletion that came first has the lock for which that job waits, and waits for us.
+            guard storage.inbox.mayGoOn(upload.id) else { throw Self.gone(upload) }
+            guard let seen = try await storage.desk.engine.wait(begun.id, limit: .milliseconds(500)) else { throw Self.gone(upload) }
             begun = seen
         }
         guard begun.state == .succeeded else {
@@ -97,7 +100,7 @@ struct UploadPart {
     private func receiveRest(_ upload: inout UploadRecord) async throws {
         while upload.offset < upload.total, !body.isAtEnd {
             guard let first = try await Self.orCut({ try await body.next(atMost: Self.piece) }) else { return }
-            try await storage.requireRoom(for: upload.total - upload.offset, in: upload.volume.pool, on: host)
+            try await storage.requireRoom(forRestOf: upload, on: host)
             try await receiveStretch(&upload, first)
         }
     }
