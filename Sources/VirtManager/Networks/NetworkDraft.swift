@@ -116,6 +116,11 @@ struct NetworkDraft {
         reader.problem("cidr", "overlaps \(other.cidr ?? "") of network '\(other.name)' on this host")
     }
 
+    /// Addresses kept for cards for which the subnet has no place.
+    static func misfits(_ reservations: [DHCPReservation], in subnet: IPv4Subnet) -> [DHCPReservation] {
+        reservations.filter { kept in IPv4Address(kept.address).map { !subnet.contains($0) || $0 == subnet.address } ?? false }
+    }
+
     static func overlap(_ subnet: IPv4Subnet, _ networks: [NetworkObservation]) -> NetworkObservation? {
         networks.first { other in other.cidr.flatMap { IPv4Subnet($0) }.map(subnet.overlaps) ?? false }
     }

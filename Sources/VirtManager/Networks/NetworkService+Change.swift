@@ -137,8 +137,9 @@ extension NetworkService {
             return nil
         }
         draft.refuseOverlap(subnet, with: hosts.fleet.networks(network.host).filter { $0.name != network.name })
-        for kept in seen.reservations {
-            guard let address = IPv4Address(kept.address), !subnet.contains(address) || address == subnet.address else { continue }
+        // While a machine runs on it that is in the way first of all.
+        let isInUse = seen.isActive && !NetworkUse(fleet: hosts.fleet, host: network.host).running(on: seen).isEmpty
+        for kept in isInUse ? [] : NetworkDraft.misfits(seen.reservations, in: subnet) {
             let owner = network.holders[kept.mac.lowercased()].map { " (VM '\($0)')" } ?? ""
             reader.problem("cidr", "\(kept.address) is kept for \(kept.mac)\(owner) and would not fit any more")
         }

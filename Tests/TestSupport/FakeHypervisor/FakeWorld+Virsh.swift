@@ -52,6 +52,14 @@ extension FakeWorld {
         }
     }
 
+    package func virshReserve(_ reservation: DHCPReservation, on network: String) throws(HypervisorError) {
+        try withState { state throws(HypervisorError) in try state.reserve(reservation, on: network) }
+    }
+
+    package func virshRelease(_ mac: String, on network: String) throws(HypervisorError) {
+        try withState { state throws(HypervisorError) in try state.release(mac: mac, on: network) }
+    }
+
     /// Has the driver work on the machine (`migration out`), so that changes to it are `busy` until that ends.
     package func virshBegin(_ operation: String, on id: MachineID) throws(HypervisorError) {
         try withState { state throws(HypervisorError) in try state.setOperation(id, operation) }

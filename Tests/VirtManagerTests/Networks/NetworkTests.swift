@@ -190,6 +190,77 @@ import Testing
         }
     }
 
+    /// Two changes at once that are right each by itself: the second is judged again when its turn comes.
+    @Test func ofTwoChangesThatOverlapOneIsMade() async throws {
+        try await ManagerBench.with { life in
+            _ = try await Self.create(life, ["name": "a", "mode": "isolated", "cidr": "10.0.0.1/24"])
+            _ = try await Self.create(life, ["name": "b", "mode": "isolated", "cidr": "10.1.0.1/24"])
+            life.bench.world.faults.hang(.defineNetwork, call: 1)
+            let first = try await Self.update(life, "a", ["cidr": "10.2.0.1/24"])
+            await life.bench.world.faults.hangingCall(.only(.defineNetwork))
+            let second = try await Self.update(life, "b", ["cidr": "10.2.0.129/25"])
+            life.bench.world.faults.release()
+            #expect(try await life.end(first).state == .succeeded)
+            let end = try await life.end(second)
+            #expect(end.failure?.code == "network.overlaps" && end.failure?.detail.contains("'a'") == true, "\(end.failure?.code ?? "")")
+            let seen = try life.manager.networks.get("b", host: nil).observation
+            #expect(seen.isActive && seen.cidr == "10.1.0.1/24")
+        }
+    }
+
+    /// An address that is promised after the request: no way back loses it, and it keeps the subnet.
+    @Test func anAddressPromisedMeanwhileStays() async throws {
+        try await ManagerBench.with { life in
+            _ = try await Self.create(life, KindFixture.networkBody)
+            let world = life.bench.world
+            func waiting(_ patch: JSONValue, then: () async throws -> Void) async throws -> Job {
+                world.faults.hang(.setNetworkAutostart, call: 1)
+                let isOn = try life.manager.networks.get("lab", host: nil).observation.autostart
+                let before = try await Self.update(life, "lab", ["autostart": .bool(!isOn)])
+                await world.faults.hangingCall(.only(.setNetworkAutostart))
+                let change = try await Self.update(life, "lab", patch)
+                try await then()
+                world.faults.release()
+                #expect(try await life.end(before).state == .succeeded)
+                return try await life.end(change)
+            }
+            let kept = DHCPReservation(mac: "52:54:00:00:00:09", address: "192.168.50.9")
+            let back = try await waiting(["dhcp": ["start": "192.168.50.30", "end": "192.168.50.39"]]) {
+                try world.virshReserve(kept, on: "lab")
+                world.faults.fail(.startNetwork, with: .operationFailed)
+            }
+            #expect(back.state == .failed)
+            var seen = try life.manager.networks.get("lab", host: nil).observation
+            #expect(seen.reservations == [kept] && seen.dhcp?.start == "192.168.50.10" && seen.isActive)
+
+            try world.virshRelease(kept.mac, on: "lab")
+            try await until("it is free") { try life.manager.networks.get("lab", host: nil).observation.reservations.isEmpty }
+            let moved = try await waiting(["cidr": "192.168.51.1/24"]) { try world.virshReserve(kept, on: "lab") }
+            #expect(moved.failure?.code == "network.address_kept", "\(moved.failure?.code ?? "")")
+            seen = try life.manager.networks.get("lab", host: nil).observation
+            #expect(seen.reservations == [kept] && seen.cidr == "192.168.50.1/24" && seen.isActive)
+        }
+    }
+
+    /// A start that comes while the network is stopped for its change waits for its return.
+    @Test func aStartWaitsForANetworkThatIsBeingChanged() async throws {
+        try await ManagerBench.with { life in
+            _ = try await Self.create(life, KindFixture.networkBody)
+            try await Self.machine(life, "web1", start: false)
+            life.bench.world.faults.hang(.defineNetwork, call: 1)
+            let change = try await Self.update(life, "lab", ["cidr": "10.2.2.1/24"])
+            await life.bench.world.faults.hangingCall(.only(.defineNetwork))
+            guard case .job(let start) = try await life.manager.machines.act(.start, on: life.machine("web1"), body: nil, .sample) else {
+                Issue.record("no job")
+                return
+            }
+            #expect(start.state == .waiting && start.blockedBy.count == 1, "\(start.state)")
+            life.bench.world.faults.release()
+            #expect(try await life.end(change).state == .succeeded)
+            #expect(try await life.end(start).state == .succeeded)
+        }
+    }
+
     // MARK: In use
 
     private static func machine(_ life: Life, _ name: String, start: Bool) async throws {

@@ -80,11 +80,18 @@ package final class MachineService: Sendable {
         }
         let request = JobRequest(
             id: try desk.newID(), kind: action.jobKind, arguments: target.json, resources: [machine.path],
-            locks: [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)], host: machine.host.text,
-            priority: action == .stop ? .stop : .user)
+            locks: [LockRequest("host:\(machine.host)", .shared), LockRequest("vm:\(machine.id)", .exclusive)] + cables(action, machine),
+            host: machine.host.text, priority: action == .stop ? .stop : .user)
         let job = try await desk.enqueue(request, mutation)
         if action == .stop { hurry(machine) }
         return .job(job)
+    }
+
+    /// A network is stopped for a change when nobody runs on it: whoever is about to waits for its return.
+    private func cables(_ action: MachineAction, _ machine: MachineView) -> [LockRequest] {
+        guard action == .start || action == .reboot else { return [] }
+        let hardware = machine.observation.nextBoot ?? machine.observation.hardware
+        return Set(hardware.nics.compactMap(\.network)).map { LockRequest("network:\(machine.host)/\($0)", .shared) }
     }
 
     /// The body of a power request, by itself.

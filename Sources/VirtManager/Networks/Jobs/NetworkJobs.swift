@@ -27,7 +27,7 @@ package struct NetworkUpdateJob: JobKind {
     package func steps(_ arguments: JSONValue) throws(JobFailure) -> [JobStep] {
         guard let change = NetworkChange(json: arguments) else { throw unreadableArguments(name) }
         let steps = NetworkSteps(world: world, host: change.host, name: change.name, uuid: change.uuid)
-        var list: [JobStep] = []
+        var list = change.addresses.map { [steps.requireFit($0)] } ?? []
         if change.addresses != nil || change.active == false { list.append(steps.stop(restarts: change.wasActive)) }
         if let addresses = change.addresses { list.append(steps.redefine(addresses, old: change.old)) }
         if change.endsActive, change.addresses != nil || change.active == true { list.append(steps.start()) }

@@ -78,15 +78,41 @@ struct NetworkSteps {
                     if let subnet = spec.cidr.flatMap({ IPv4Subnet($0) }),
                         let other = NetworkDraft.overlap(subnet, networks.filter { $0.name != name })
                     {
-                        throw JobFailure(
-                            "network.overlaps", category: "conflict",
-                            detail: "\(subnet) overlaps \(other.cidr ?? "") of network '\(other.name)' on host '\(host.name)'",
-                            hints: ["choose another cidr"])
+                        throw Self.overlaps(subnet, other, on: host.name)
                     }
                     return .done
                 }
             },
             act: { _ in })
+    }
+
+    /// Fails if other addresses would not do any more: what was free at the request may have been given away since.
+    func requireFit(_ addresses: NetworkChange.Addresses) -> JobStep {
+        JobStep(
+            "check", .pure,
+            probe: { [world, host] _ in
+                try await world.probe(host) { host in
+                    guard let found = try await look(host).network else { throw gone() }
+                    guard let subnet = IPv4Subnet(addresses.cidr), !addresses.isSo(found) else { return .done }
+                    if let other = NetworkDraft.overlap(subnet, world.fleet.networks(host.name).filter { $0.name != name }) {
+                        throw Self.overlaps(subnet, other, on: host.name)
+                    }
+                    if let kept = NetworkDraft.misfits(found.reservations, in: subnet).first {
+                        throw JobFailure(
+                            "network.address_kept", category: "conflict",
+                            detail: "\(kept.address) is kept for \(kept.mac) and would not fit into \(subnet) any more",
+                            hints: ["take that address away first, or choose another cidr"])
+                    }
+                    return .done
+                }
+            },
+            act: { _ in })
+    }
+
+    private static func overlaps(_ subnet: IPv4Subnet, _ other: NetworkObservation, on host: HostName) -> JobFailure {
+        JobFailure(
+            "network.overlaps", category: "conflict",
+            detail: "\(subnet) overlaps \(other.cidr ?? "") of network '\(other.name)' on host '\(host)'", hints: ["choose another cidr"])
     }
 
     func define(_ spec: NetworkSpec) -> JobStep {
@@ -122,8 +148,12 @@ struct NetworkSteps {
                 spec.dhcp = addresses.dhcp
                 try await host.connection.defineNetwork(spec)
             },
-            undo: { host, _ in
-                if let old { try await host.connection.defineNetwork(old) }
+            undo: { host, found in
+                // Its addresses alone: what is kept for cards may be more than it was when this was asked for.
+                guard let old, var spec = NetworkSpec(found) else { return }
+                spec.cidr = old.cidr
+                spec.dhcp = old.dhcp
+                try await host.connection.defineNetwork(spec)
             })
     }
 
