@@ -214,6 +214,24 @@ import Testing
         try await life.stopEmpty()
     }
 
+    /// What nobody asked for leaves alone what somebody has to look at.
+    @Test func aRemovalByItselfWaits() async throws {
+        let life = try bench.live()
+        let held = try await makeHeld(life)
+        var request = try bench.request("toy.remove", on: "vm:x")
+        request.requestor = Requestor(kind: "system", name: "expiry")
+        guard case .made(let removal) = try await life.engine.enqueue(request) else {
+            Issue.record("not made")
+            return
+        }
+        #expect(removal.state == .waiting && removal.blockedBy == ["/v1/jobs/\(held.id)"])
+        #expect(try life.store.job(held.id)?.state == .needsAttention)
+        let asked = try await life.enqueue("toy.remove", on: "vm:x")
+        #expect(try await life.end(asked).state == .succeeded)
+        #expect(try await life.end(removal).state == .succeeded)
+        try await life.stopEmpty()
+    }
+
     @Test func aRemovalThatWaitsAlreadyTakesOverToo() async throws {
         let life = try bench.live()
         bench.world.fault("define-x", .waits)

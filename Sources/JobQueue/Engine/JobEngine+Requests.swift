@@ -70,7 +70,7 @@ extension JobEngine {
         }
         consider(job.id)
         dispatch()
-        if kind.takesOver { await takeOver(job) }
+        if mayTakeOver(job) { await takeOver(job) }
         return .made(board[job.id] ?? job)
     }
 
@@ -95,6 +95,8 @@ extension JobEngine {
 
     // MARK: Taking over
 
+    private func mayTakeOver(_ job: Job) -> Bool { kinds[job.kind]?.takesOver == true && !job.requestor.isAutomatic }
+
     /// A user's stop or delete ends a job that needs attention on the same machine: its locks bind automatic work only.
     private func takeOver(_ job: Job) async {
         for lock in job.locks where lock.mode == .exclusive {
@@ -115,7 +117,7 @@ extension JobEngine {
     /// A job came to need attention while a user's stop or delete stood in line behind it already.
     func letBeTakenOver(_ held: Job) async {
         let taker = board.active.first { job in
-            job.state == .waiting && job.attempt == 0 && kinds[job.kind]?.takesOver == true
+            job.state == .waiting && job.attempt == 0 && mayTakeOver(job)
                 && job.locks.contains { $0.mode == .exclusive && locks.holder(of: $0.resource) == held.id }
         }
         if let taker { await takeOver(taker) }

@@ -6,5 +6,7 @@ package struct Requestor: Sendable, Equatable {
         self.kind = kind
         self.name = name
     }
+    /// Nobody asked for it just now: such work leaves alone what needs somebody's attention.
+    var isAutomatic: Bool { kind == "system" }
     package static let daemon = Requestor(kind: "daemon", name: "gantryd")
 }

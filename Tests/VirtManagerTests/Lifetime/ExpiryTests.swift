@@ -113,6 +113,25 @@ import Testing
         try await life.stop()
     }
 
+    /// Another daemon took it over while the deletion was in line.
+    @Test func aMachineThatIsNotOursAnyMoreStays() async throws {
+        let bench = try await Self.bench(.seconds(60))
+        let life = try await bench.start()
+        bench.world.faults.hang(.change)
+        let change = try await life.manager.machines.update(life.machine("web1"), patch: ["description": "x"], .sample)
+        await bench.world.faults.hangingCall(.only(.change))
+        try await Self.until("the deletion is in line", bench) { try await !Self.deletions(life).isEmpty }
+        var metadata = try #require(bench.world.inventory().machines.first?.metadata)
+        metadata.installation = "another"
+        try bench.world.virshChange(.sample(1), MachineChange(metadata: metadata))
+        bench.world.faults.release()
+        _ = try await life.end(change)
+        let end = try await life.end(try #require(try await Self.deletions(life).first))
+        #expect(end.state == .failed && end.failure?.code == "vm.not_expired", "\(end.state) \(String(describing: end.failure))")
+        #expect(bench.world.inventory().machines.count == 1)
+        try await life.stop()
+    }
+
     @Test func onlyOurs() async throws {
         let bench = try await Self.bench(.seconds(30), installation: "another")
         let life = try await bench.start()

@@ -87,6 +87,9 @@ package struct MachineDeleteJob: JobKind {
                     if let end = deletion.expiredAt, seen.metadata?.expiresAtMilliseconds.map({ $0 > end }) ?? true {
                         throw JobFailure("vm.not_expired", category: "state", detail: "its end was moved before it could be deleted")
                     }
+                    if deletion.expiredAt != nil, !world.isOurs(seen) {
+                        throw JobFailure("vm.not_expired", category: "state", detail: "it is not ours any more")
+                    }
                     guard !deletion.volumes.isEmpty else { return .done }
                     try await VolumeSteps(world: world, host: deletion.host).requireUnused(deletion.volumes, goingWith: seen)
                     return .done
