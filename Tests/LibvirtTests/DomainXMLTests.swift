@@ -39,6 +39,18 @@ import Testing
         try Golden.check(text, name.replacing(".xml", with: ".txt"))
     }
 
+    /// Before and after a start of the same machine.
+    @Test(arguments: ["<driver name='qemu' type='raw'/>", "<driver name='qemu'/>", ""]) func anEmptyDriveHasNoFormat(
+        _ driver: String
+    ) throws {
+        let xml = """
+            <domain type='qemu'><name>a</name><uuid>11111111-0000-4000-8000-000000000001</uuid><devices><disk type='file' device='cdrom'>
+            \(driver)<target dev='sda' bus='sata'/><readonly/></disk></devices></domain>
+            """
+        let disk = try #require(try DomainDescription(xml: xml).hardware.disks.first)
+        #expect(disk.target == "sda" && disk.format == nil && disk.path == nil)
+    }
+
     @Test func writtenDefinitionReadsBack() throws {
         let spec = Specs.full()
         try Self.expectSame(spec, DomainDescription(xml: Self.qemu.define(spec)))

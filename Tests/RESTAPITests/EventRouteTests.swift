@@ -42,6 +42,12 @@ import Testing
             let none = try await server.client.get("/v1/events?after=\(last)")
             #expect(try none.json()["items"]?.arrayValue?.isEmpty == true && none["events-lost"] == nil)
             #expect(try await server.client.get("/v1/events?after=\(last + 5)")["events-lost"] == "\(last + 1)-\(last + 5)")
+            let words = Array(repeating: "a", count: 1200).joined(separator: ",")
+            for name in ["kind", "resource"] {
+                let many = try await server.client.get("/v1/events?\(name)=\(words)")
+                #expect(many.status == 400, "\(name): \(many.status)")
+            }
+            #expect(try await server.client.get("/v1/events?kind=\(words.prefix(199))").status == 200)
             let bad = try await server.client.get("/v1/events?after=-1&before=x&origin=nobody&colour=1")
             #expect(bad.status == 400)
             expectValid(bad, "GET", "/v1/events")

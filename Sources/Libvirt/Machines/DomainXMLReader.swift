@@ -97,9 +97,11 @@ struct DomainDescription: Sendable, Equatable {
         if let pool = source?.attribute("pool"), let name = source?.attribute("volume") {
             volume = VolumeReference(pool: pool, volume: name)
         }
+        // Of an empty drive libvirt forgets it at a start: it means nothing there.
+        let format = source == nil ? nil : disk.child("driver")?.attribute("type")
         return DiskObservation(
             target: target?.attribute("dev") ?? "", device: disk.attribute("device") ?? "disk", bus: target?.attribute("bus") ?? "",
-            path: path(source), volume: volume, format: disk.child("driver")?.attribute("type"),
+            path: path(source), volume: volume, format: format,
             isReadOnly: disk.child("readonly") != nil, bootOrder: disk.child("boot")?.attribute("order").flatMap { Int($0) },
             serial: disk.child("serial")?.text, cache: disk.child("driver")?.attribute("cache"), backingPaths: backingPaths(disk))
     }

@@ -8,6 +8,7 @@ struct EventHandlers: Sendable {
     let encoder: ResourceEncoder
 
     private static let defaultLimit: Int64 = 100
+    private static let mostWords = 100
     private static let parameters: [QueryParameter] = ["after", "before", "limit", "fields", "kind", "resource", "origin"].map(
         QueryParameter.value)
 
@@ -17,8 +18,8 @@ struct EventHandlers: Sendable {
 
     private func get(_ exchange: Exchange, _ query: QueryReader) async throws -> HTTPResponse {
         var filter = EventFilter()
-        filter.kinds = query.words("kind") ?? []
-        filter.resources = query.words("resource") ?? []
+        filter.kinds = Self.words(query, "kind")
+        filter.resources = Self.words(query, "resource")
         filter.origins = (query.words("origin", allowed: Event.Origin.allCases.map(\.rawValue)) ?? []).compactMap(
             Event.Origin.init(rawValue:))
         let after = query.integer("after", in: 0 ... .max)
@@ -34,6 +35,13 @@ struct EventHandlers: Sendable {
         let fields = query.words("fields", allowed: Event.fields)
         try query.finish()
         return try await list(exchange, filter, after: after, before: before, limit: Int(limit), fields)
+    }
+
+    /// As many as anybody needs; each becomes a condition of the database's search, which has an end.
+    private static func words(_ query: QueryReader, _ name: String) -> [String] {
+        let words = query.words(name) ?? []
+        if words.count > mostWords { query.problem(name, "has \(words.count) words; at most \(mostWords) are taken") }
+        return words
     }
 
     private func list(

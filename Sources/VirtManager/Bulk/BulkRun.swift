@@ -62,8 +62,10 @@ struct BulkRun {
             let end = try await wait(job.id, engine)
             let failure = end.state == .succeeded ? nil : end.failure ?? .cancelled
             return BulkResult.Entry(machine: machine, state: end.state.rawValue, job: job.id.text, failure: failure)
-        } catch let error as ServiceError {
-            return BulkResult.Entry(machine: machine, state: "failed", failure: error.jobFailure)
+        } catch {
+            // What one machine's host or the database says is no reason to leave the others.
+            if error is CancellationError || Task.isCancelled { throw error }
+            return BulkResult.Entry(machine: machine, state: "failed", failure: JobFailure.from(error))
         }
     }
 

@@ -33,6 +33,8 @@ extension MachineService {
         var warnings = warnings
         let trial = Mutation(caller: Caller(kind: "system", name: "bulk", scope: "system:bulk"), dryRun: true)
         for machine in machines {
+            // A look at one is short; at thousands, it is not: others get their turn in between.
+            await Task.yield()
             do {
                 let outcome: Outcome<MachineView>
                 switch action {
