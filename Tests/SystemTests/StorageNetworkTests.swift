@@ -51,11 +51,9 @@ extension RealHypervisor {
 
             let used = try await daemon.delete("/v1/networks/st-nat").require(409)
             #expect(used.code == "network.in_use" && used.text.contains("st-kept"))
-            for patch: JSONValue in [["active": false], ["cidr": "192.168.177.1/25"]] {
+            for patch: JSONValue in [["active": false], ["cidr": "192.168.176.1/24"]] {
                 #expect(try await daemon.send("PATCH", "/v1/networks/st-nat", patch).require(409).code == "network.in_use")
             }
-            let misfit = try await daemon.send("PATCH", "/v1/networks/st-nat", ["cidr": "192.168.176.1/24"]).require(422)
-            #expect(misfit.text.contains("192.168.177.50") && misfit.text.contains("st-kept"))
             try await daemon.delete("/v1/vms/st-kept?wait=30s").require(204)
             #expect(try await daemon.get("/v1/networks/st-nat").require(200)["reservations"] == [], "freed with the VM")
             let moved = try await daemon.send("PATCH", "/v1/networks/st-nat?wait=30s", ["cidr": "192.168.176.1/24", "autostart": false])
