@@ -187,6 +187,22 @@ import Testing
         try await life.stopEmpty()
     }
 
+    /// Waiting for the host was pause enough, unless it goes away again.
+    @Test func aStepGoesOnAsSoonAsItsHostIsBack() async throws {
+        let gone = JobFailure("host.offline", category: "temporary", detail: "not connected", isTransient: true)
+        bench.world.fault("disk-x", .refuses(gone))
+        bench.world.blind("disk-x", .unreachable("/v1/hosts/h1"), .absent, .absent)
+        let life = try bench.live()
+        #expect(try await life.end(try await life.enqueue("toy.build", host: "h1")).state == .succeeded)
+        #expect(bench.clock.slept == [.milliseconds(100)])
+        bench.world.fault("disk-y", .refuses(gone), .refuses(gone))
+        let away = StepObservation.unreachable("/v1/hosts/h1")
+        bench.world.blind("disk-y", away, .absent, .absent, away, .absent, .absent)
+        #expect(try await life.end(try await life.enqueue("toy.build", "y", host: "h1")).state == .succeeded)
+        #expect(bench.clock.slept.count == 4 && bench.world.acts.filter { $0 == "disk-y" }.count == 3)
+        try await life.stopEmpty()
+    }
+
     @Test func anUnreachableHostIsShown() async throws {
         let clock = ToyClock { _ in true }
         let bench = try ToyBench(clock: clock)

@@ -55,6 +55,7 @@ extension JobAttempt {
             }
             try checkCancelled()
             try letGoIfDraining()
+            hasWaited = false
             guard let failure = try await actAndLook(ord) else { return }
             try checkCancelled()
             if step.stepClass == .pure { try letGoIfDraining() }
@@ -62,7 +63,8 @@ extension JobAttempt {
             guard failure.isTransient, job.steps[ord].failures < step.transientLimit else { throw failure }
             note("step '\(step.name)' failed for now (\(failure.detail)); trying again")
             try await settle(ord, .intended)
-            try await pause(engine.retry.delay(failures: job.steps[ord].failures))
+            // A host that was away and is back was waited for already. One that comes and goes gets the pause as well.
+            if !hasWaited || job.steps[ord].failures > 1 { try await pause(engine.retry.delay(failures: job.steps[ord].failures)) }
             mustLook = true
         }
     }

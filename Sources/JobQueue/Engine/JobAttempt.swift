@@ -17,6 +17,8 @@ final class JobAttempt {
     let signal: CancelSignal
     var steps: [JobStep] = []
     var hasReleasedLocks = false
+    /// Whether a look has had to wait for its host since this was last reset.
+    var hasWaited = false
     private var notes: [JobLogLine] = []
 
     init(job: Job, kind: any JobKind, engine: JobEngine, signal: CancelSignal) {
@@ -182,6 +184,7 @@ final class JobAttempt {
     }
 
     private func show(waitingFor what: String) async {
+        hasWaited = true
         guard job.state != .waiting else { return }
         note("waiting for \(what), which does not answer")
         job.state = .waiting
