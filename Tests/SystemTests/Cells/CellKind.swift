@@ -16,6 +16,10 @@ struct CellKind: Sendable {
     var check: @Sendable (DaemonProcess, _ key: String) async throws -> String? = { _, _ in nil }
     /// Places where an end of the daemon ends the job too, as what it needs is gone with the daemon.
     var lostAt: @Sendable (_ site: String) -> Bool = { _ in false }
+    /// Whether a dry run tells the steps of its job.
+    var isPlanned = true
+    /// Whether its job has the key of the request; else it is the latest of its kind.
+    var hasKey = true
 
     static let machine = "st-cell"
     static let vm = "/v1/vms/st-cell"
@@ -29,6 +33,9 @@ struct CellKind: Sendable {
     static let body: JSONValue = [
         "name": .string(machine), "memory": "32MiB", "nics": [], "disks": [["size": "1MiB"]], "start": true, "wait_for": ["running"],
     ]
+
+    /// The same, never started.
+    static let idle: JSONValue = ["name": .string(machine), "memory": "32MiB", "nics": [], "disks": [["size": "1MiB"]]]
 
     private static let create = CellKind(
         name: "vm.create",
@@ -44,7 +51,8 @@ struct CellKind: Sendable {
             var actions: [String] = []
             switch (seen["state"]?.stringValue ?? "running", state) {
             case ("stopped", "running"), ("saved", "running"): actions = ["start"]
-            case ("stopped", "paused"): actions = ["start", "pause"]
+            case ("stopped", "paused"), ("saved", "paused"): actions = ["start", "pause"]
+            case ("saved", "stopped"): actions = ["start", "stop"]
             case ("paused", "running"): actions = ["resume"]
             case ("running", "paused"): actions = ["pause"]
             case ("running", "stopped"), ("paused", "stopped"): actions = ["stop"]
@@ -115,7 +123,7 @@ struct CellKind: Sendable {
         request: { try await $0.send("DELETE", "\(volume)?\($2)", key: $1) },
         done: CellWorld(), undone: .volume)
 
-    private static let newVolume: JSONValue = ["name": "st-cell-volume.qcow2", "size": "1MiB", "format": "qcow2"]
+    static let newVolume: JSONValue = ["name": "st-cell-volume.qcow2", "size": "1MiB", "format": "qcow2"]
 
     /// The bytes come from a caller who is cut off by the daemon's end: before they are all recorded, nothing is kept.
     private static let upload = CellKind(
@@ -149,11 +157,13 @@ struct CellWorld: Equatable, Sendable, CustomStringConvertible {
         let world = try await HostWorld.look(at: host, prefix: CellKind.machine)
         let lists = try await host.virsh("net-list --all; pool-list --all").split(separator: "\n")
         let places = lists.map { $0.split(separator: " ").joined(separator: " ") }.filter { $0.hasPrefix(CellKind.machine) }
-        let names = world.volumes.map { name in
-            name.hasPrefix("\(CellKind.machine)-vda-") ? "disk" : name.contains("console") ? "console" : name
+        let names = world.volumes.map { name -> String in
+            if name.hasPrefix("\(CellKind.machine)-vdb-") { return "second disk" }
+            return name.hasPrefix("\(CellKind.machine)-vda-") ? "disk" : name.contains("console") ? "console" : name
         }
         return CellWorld(
-            machine: world.machines[CellKind.machine], volumes: names.sorted(), places: places.sorted(),
+            machine: world.machines.count > 1 ? "\(world.machines)" : world.machines.values.first, volumes: names.sorted(),
+            places: places.sorted(),
             isListedAsOnDisk: world.files == world.volumes)
     }
 

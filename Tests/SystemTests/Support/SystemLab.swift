@@ -76,9 +76,10 @@ actor SystemLab {
         try #require(answer["format"]?.stringValue == format, "\(answer)")
     }
 
-    /// Takes away what bears our prefix.
+    /// Takes away what bears our prefix, and helper machines.
     private static func clean(_ host: LabHost) async throws {
-        for name in try await host.virsh("list", "--all", "--name").split(whereSeparator: \.isWhitespace) where name.hasPrefix(prefix) {
+        for name in try await host.virsh("list", "--all", "--name").split(whereSeparator: \.isWhitespace)
+        where name.hasPrefix(prefix) || name.hasPrefix("gantry-work-") {
             _ = try await host.tryVirsh("destroy", String(name))
             _ = try await host.tryVirsh("undefine", String(name))
         }
