@@ -27,15 +27,15 @@ package struct JobStore: Sendable {
                 try Self.fence(connection, superseded)
                 try Self.end(connection, superseded, [JobLogLine(at: time, message: "superseded by \(request.id)")])
             }
-            let reservations = Set(request.reservations).sorted()
-            for name in reservations {
+            // In their order: the first that is taken tells most.
+            for name in request.reservations {
                 if let row = try connection.queryOne("SELECT job_id FROM reservation WHERE name = ?", [.text(name)]) {
                     throw EnqueueError.reserved(name: name, by: try row.string("job_id"))
                 }
             }
             let job = Job(request, createdAt: time)
             try Self.insert(connection, job)
-            for name in reservations {
+            for name in Set(request.reservations).sorted() {
                 _ = try connection.execute(
                     "INSERT INTO reservation (name, job_id) VALUES (?, ?)", [.text(name), .text(job.id.text)])
             }

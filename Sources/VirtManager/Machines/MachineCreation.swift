@@ -42,9 +42,10 @@ package struct MachineCreation: Sendable, Equatable {
     /// Volumes that are deleted with the machine.
     package var ownedVolumes: [VolumeReference] { disks.filter(\.isMade).compactMap(\.volume) + [console, nvram].compactMap(\.self) }
 
-    /// What nobody else may take while this is being made: the name, and the addresses to be kept.
+    /// What nobody else may take while this is being made: the name, the MACs of its cards, and the addresses to be kept.
     package var reservations: [String] {
-        ["vm:\(name)"] + nics.compactMap { nic in nic.ip.map { "address:\(host)/\(nic.spec.network)/\($0)" } }
+        ["vm:\(name)"] + nics.map { "nic:\($0.spec.mac)" }
+            + nics.compactMap { nic in nic.ip.map { "address:\(host)/\(nic.spec.network)/\($0)" } }
     }
 
     /// Whether a draft wishes the same machine.

@@ -211,6 +211,21 @@ import Testing
         }
     }
 
+    @Test func twoCreatesWithOneMAC() async throws {
+        try await ManagerBench.with { life in
+            let card: JSONValue = ["mac": "52:54:00:12:34:56", "network": "default"]
+            life.bench.world.faults.hang(.define)
+            let first = try await Self.create(life, ["name": "web1", "nics": [card]])
+            await life.bench.world.faults.hangingCall(.only(.define))
+            let error = try await refusal { _ = try await Self.create(life, ["name": "web2", "nics": [card]]) }
+            #expect(error.code == "nic.being_created" && error.detail.contains("52:54:00:12:34:56"))
+            life.bench.world.faults.release()
+            #expect(try await life.end(first).state == .succeeded)
+            let late = try await refusal { _ = try await Self.create(life, ["name": "web2", "nics": [card]]) }
+            #expect(late.problems.map(\.pointer) == ["/nics/0/mac"])
+        }
+    }
+
     // MARK: Create or confirm
 
     @Test func putCreatesConfirmsAndTellsDifferences() async throws {
@@ -258,7 +273,7 @@ import Testing
     @Test func putJoinsTheSameMachineOnItsWay() async throws {
         try await ManagerBench.with { life in
             life.bench.world.faults.hang(.define)
-            let body: JSONValue = ["vcpus": 2, "disks": [["size": "1GiB"]], "nics": [["model": "e1000e"]]]
+            let body: JSONValue = ["vcpus": 2, "disks": [["size": "1GiB"]], "nics": [["model": "e1000e", "mac": "52:54:00:12:34:56"]]]
             let first = try await life.manager.machines.put("web1", body, .sample)
             await life.bench.world.faults.hangingCall(.only(.define))
             guard case .job(let mine) = first, case .job(let joined) = try await life.manager.machines.put("web1", body, .sample)
