@@ -21,11 +21,10 @@ package struct Seed: Equatable, Sendable {
     package var userData: String?
     /// YAML, version 1 or 2 of cloud-init's network configuration; nil: DHCP, as cloud-init does by itself.
     package var networkConfig: String?
-    package var vendorData: String?
 
     package init(
         instanceID: String, localHostname: String, publicKeys: [String] = [], metaData: [YAMLValue.Field] = [], userData: String? = nil,
-        networkConfig: String? = nil, vendorData: String? = nil
+        networkConfig: String? = nil
     ) {
         self.instanceID = instanceID
         self.localHostname = localHostname
@@ -33,7 +32,6 @@ package struct Seed: Equatable, Sendable {
         self.metaData = metaData
         self.userData = userData
         self.networkConfig = networkConfig
-        self.vendorData = vendorData
     }
 
     /// An ISO 9660 image with Rock Ridge and Joliet names: the same bytes for the same seed, whenever and wherever it is made.
@@ -53,7 +51,6 @@ package struct Seed: Equatable, Sendable {
             ISOImage.File(name: "user-data", text: text.isEmpty ? "#cloud-config\n" : text),
         ]
         if let networkConfig { files.append(ISOImage.File(name: "network-config", text: networkConfig)) }
-        if let vendorData { files.append(ISOImage.File(name: "vendor-data", text: vendorData)) }
         return files
     }
 

@@ -8,7 +8,7 @@ import Testing
     private static let seed = Seed(
         instanceID: "01M7Z9", localHostname: "web1", publicKeys: ["ssh-ed25519 AAAA one@x"],
         metaData: [YAMLValue.Field("region", .string("north"))], userData: "#cloud-config\nruncmd: [[touch, /run/x]]\n",
-        networkConfig: "version: 2\n", vendorData: "#cloud-config\n")
+        networkConfig: "version: 2\n")
 
     @Test func theImageHoldsTheFiles() throws {
         let files = try ImageReader.files(of: try Self.seed.isoImage())
@@ -23,7 +23,6 @@ import Testing
 
                 """,
                 "user-data": "#cloud-config\nruncmd: [[touch, /run/x]]\n", "network-config": "version: 2\n",
-                "vendor-data": "#cloud-config\n",
             ])
         #expect(files.allSatisfy { $0.mode & 0o777 == 0o444 })
     }
@@ -67,7 +66,7 @@ import Testing
         #expect(!contains(image, Array(String(year).utf8)))
         // Years since 1900, as directories hold them; the month is the one of any time zone.
         for month in 1...12 { #expect(!contains(image, [UInt8(year - 1900), UInt8(month)])) }
-        #expect(try ImageReader.files(of: image).map(\.modified) == [Int](repeating: 946_684_800, count: 4))
+        #expect(try ImageReader.files(of: image).map(\.modified) == [Int](repeating: 946_684_800, count: 3))
     }
 
     private func contains(_ bytes: [UInt8], _ part: [UInt8]) -> Bool {
