@@ -30,13 +30,16 @@ struct CellBench {
 
     /// Every step with every place for a kill, and the place after the act for an error and a cancel; of a kind with a single
     /// step the other places too.
-    func cells(_ steps: [String]) -> [CrashCell] {
+    /// - Parameter withTwins: a death before a step's intent leaves what one after the outcome of the step before leaves, on disk
+    ///   and in the world; false: only the latter.
+    func cells(_ steps: [String], withTwins: Bool = true) -> [CrashCell] {
         let places: [FailPoint] = steps.count == 1 ? FailPoint.allCases : [.afterAct]
         return steps.flatMap { step in
+            let deaths = FailPoint.allCases.filter { withTwins || step == steps.first || $0 != .beforeIntent }
             let cells = { (points: [FailPoint], injury: CrashInjury) in
                 points.map { CrashCell(site: FailPointSite(kind: kind.name, step: step, point: $0), injury: injury) }
             }
-            return cells(FailPoint.allCases, .death) + cells(places, .error) + cells(places, .cancel)
+            return cells(deaths, .death) + cells(places, .error) + cells(places, .cancel)
         }
     }
 
@@ -75,7 +78,17 @@ struct CellBench {
         if daemon.isRunning { return await request.value }
         let answer = await request.value
         try await daemon.start()
+        try await reviveLibvirtd()
         return answer
+    }
+
+    /// libvirtd 9.0 may itself die of a client that is killed while it closes a connection: two of its threads free what it
+    /// kept for that client (seen once in some thousand deaths). systemd would start it again.
+    private func reviveLibvirtd() async throws {
+        if try await daemon.get("/v1/hosts/h1")["state"]?.stringValue == "online" { return }
+        if try await host.tryVirsh("uri").isSuccess { return }
+        print("libvirtd died with its client; it is started again")
+        try await host.startDaemon()
     }
 
     /// libvirtd dies while the job is at `site`, and is back a moment later.

@@ -14,7 +14,7 @@ extension RealHypervisor {
             let start = ContinuousClock.now
             for kind in CellKind.edits {
                 let bench = CellBench(kind: kind, daemon: daemon, host: host)
-                let cells = bench.cells(try await bench.steps())
+                let cells = bench.cells(try await bench.steps(), withTwins: false)
                 #expect(cells.count >= 10, "\(kind.name)")
                 for cell in cells {
                     let outcome = try await bench.run(cell)
