@@ -20,7 +20,24 @@ extension LibvirtConnection {
         }
     }
 
-    /// Awaits the true end of a long operation on a machine. When the task is cancelled, the driver is asked to abort it.
+    /// Asks the driver to give up the save of a machine; what another tool has it do there instead goes on.
+    private func abortSave(_ id: MachineID) async throws(HypervisorError) {
+        try await change("virDomainAbortJob", in: abort) { connection in
+            let domain = try connection.domain(id)
+            var type: Int32 = 0
+            var parameters: virTypedParameterPtr?
+            var count: Int32 = 0
+            try domain.status("virDomainGetJobStats") { virDomainGetJobStats($0, &type, &parameters, &count, 0) }
+            defer { virTypedParamsFree(parameters, count) }
+            var operation: Int32 = 0
+            guard virTypedParamsGetInt(parameters, count, VIR_DOMAIN_JOB_OPERATION, &operation) == 1,
+                UInt32(exactly: operation) == VIR_DOMAIN_JOB_OPERATION_SAVE.rawValue
+            else { return }
+            try domain.status("virDomainAbortJob") { virDomainAbortJob($0) }
+        }
+    }
+
+    /// Awaits the true end of a save. When the task is cancelled, the driver is asked to give it up.
     private func abortedWhenCancelled(
         _ id: MachineID, _ operation: () async throws(HypervisorError) -> Void
     ) async throws(HypervisorError) {
@@ -32,7 +49,7 @@ extension LibvirtConnection {
             Task.detached { [self] in
                 while !hasEnded.isRaised {
                     do throws(HypervisorError) {
-                        try await abortOperation(id)
+                        try await abortSave(id)
                     } catch {
                         log.debug("nothing to abort", ["machine": id, "error": error.message])
                     }
