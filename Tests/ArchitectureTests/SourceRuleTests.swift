@@ -66,6 +66,16 @@ import Testing
     @Test func testsAreSwiftTesting() {
         for file in SourceTree.tests where file.imports.contains("XCTest") { Issue.record("\(file.path) imports XCTest") }
     }
+
+    /// Foundation's `Process` reads past the end of /proc/self/fd's listing when many files are open: LabCommand runs programs.
+    @Test func programsAreRunByLabCommand() throws {
+        let process = try Regex(#"\bProcess\(\)"#)
+        for file in SourceTree.tests {
+            for (number, line) in file.code where line.contains(process) {
+                Issue.record("\(file.path):\(number): a program that is not run by LabCommand")
+            }
+        }
+    }
 }
 
 /// The systemd unit stays as closed as it was measured to be.

@@ -11,32 +11,22 @@ import VirtManager
 /// `openapi.yaml`, what is embedded of it, and the routes: all three say the same.
 @Suite struct DocumentTests {
     /// `GANTRY_REGENERATE=1 swift test --filter DocumentTests` makes the embedded texts anew (needs python3 with yaml).
-    @Test func embeddedTextsAreThoseOfTheFile() throws {
+    @Test func embeddedTextsAreThoseOfTheFile() async throws {
         let root = URL(filePath: #filePath).deletingLastPathComponent().deletingLastPathComponent().deletingLastPathComponent()
         let yaml = Array(try Data(contentsOf: root.appending(path: "openapi.yaml")))
         if ProcessInfo.processInfo.environment["GANTRY_REGENERATE"] != nil {
-            let json = try Self.json(of: root.appending(path: "openapi.yaml").path)
+            let json = try await Self.json(of: root.appending(path: "openapi.yaml").path)
             try Self.write(yaml, json, to: root.appending(path: "Sources/RESTAPI/Document/OpenAPIText.swift").path)
             return
         }
         #expect(yaml == OpenAPIDocument.yamlBytes, "openapi.yaml has changed: run with GANTRY_REGENERATE=1 and commit OpenAPIText.swift")
     }
 
-    private static func json(of file: String) throws -> String {
-        let process = Process()
-        let output = Pipe()
-        process.executableURL = URL(filePath: "/usr/bin/env")
-        process.arguments = [
-            "python3", "-c",
-            "import json,sys,yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout, ensure_ascii=False, separators=(',', ':'))",
-            file,
-        ]
-        process.standardOutput = output
-        try process.run()
-        let data = output.fileHandleForReading.readDataToEndOfFile()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "python3 with yaml is needed to make the document anew")
-        return String(decoding: data, as: UTF8.self)
+    private static func json(of file: String) async throws -> String {
+        let program =
+            "import json,sys,yaml; json.dump(yaml.safe_load(open(sys.argv[1])), sys.stdout, ensure_ascii=False, separators=(',', ':'))"
+        // The module yaml is Debian's python3-yaml.
+        return try await LabCommand(["python3", "-c", program, file]).succeed()
     }
 
     private static func write(_ yaml: [UInt8], _ json: String, to file: String) throws {

@@ -18,11 +18,13 @@ package struct LabCommand: Sendable {
     }
 
     private let arguments: [String]
+    private let input: [UInt8]
     private let environment: [String: String]
 
     /// `arguments[0]` is a path, or a name that is looked for in `PATH` and the system folders.
-    package init(_ arguments: [String], environment: [String: String] = [:]) {
+    package init(_ arguments: [String], input: [UInt8] = [], environment: [String: String] = [:]) {
         self.arguments = arguments
+        self.input = input
         self.environment = ProcessInfo.processInfo.environment.merging(environment) { _, new in new }
     }
 
@@ -35,10 +37,13 @@ package struct LabCommand: Sendable {
     }
 
     /// The output of the program, whatever its status. Past `limit` its process group is killed and this throws.
-    package func run(limit: Duration = .seconds(60)) async throws -> Output {
+    /// `toTheEnd`: also what others write to its outputs after its own end, until they have closed them.
+    package func run(limit: Duration = .seconds(60), toTheEnd: Bool = false) async throws -> Output {
         try await withCheckedThrowingContinuation { continuation in
             do {
-                try PosixThread.start(name: "command") { continuation.resume(with: Result { try runBlocking(limit: limit) }) }
+                try PosixThread.start(name: "command") {
+                    continuation.resume(with: Result { try runBlocking(limit: limit, toTheEnd: toTheEnd) })
+                }
             } catch {
                 continuation.resume(throwing: error)
             }
@@ -55,7 +60,7 @@ package struct LabCommand: Sendable {
         return output.stdout
     }
 
-    private func runBlocking(limit: Duration) throws -> Output {
+    private func runBlocking(limit: Duration, toTheEnd: Bool) throws -> Output {
         var out: [Int32] = [-1, -1]
         var err: [Int32] = [-1, -1]
         guard pipe(&out) == 0, pipe(&err) == 0 else { throw SystemCallError("pipe") }
@@ -71,15 +76,17 @@ package struct LabCommand: Sendable {
         var readers = [Reader(descriptor: out[0]), Reader(descriptor: err[0])]
         let deadline = ContinuousClock.now + limit
         var status: Int32 = 0
+        var hasEnded = false
         while true {
             var polled = readers.map { pollfd(fd: $0.isOpen ? $0.descriptor : -1, events: Int16(POLLIN), revents: 0) }
             _ = poll(&polled, 2, 10)
             for index in readers.indices { readers[index].drain() }
-            // Once the program has ended, what a daemon of its making might still write is not waited for.
-            if waitpid(pid, &status, WNOHANG) == pid { break }
+            // Once the program has ended, what a daemon of its making might still write is not waited for unless that is wanted.
+            hasEnded = hasEnded || waitpid(pid, &status, WNOHANG) == pid
+            if hasEnded, !toTheEnd || !readers.contains(where: \.isOpen) { break }
             if ContinuousClock.now > deadline {
                 kill(-pid, SIGKILL)
-                waitpid(pid, &status, 0)
+                if !hasEnded { waitpid(pid, &status, 0) }
                 throw Failure(description: "\(arguments.joined(separator: " ")) took over \(limit)\n\(readers[1].text)")
             }
         }
@@ -96,13 +103,19 @@ package struct LabCommand: Sendable {
         var actions = posix_spawn_file_actions_t()
         posix_spawn_file_actions_init(&actions)
         defer { posix_spawn_file_actions_destroy(&actions) }
-        posix_spawn_file_actions_addopen(&actions, 0, "/dev/null", O_RDONLY, 0)
+        let stdin = try inputFile()
+        defer { close(stdin) }
+        posix_spawn_file_actions_adddup2(&actions, stdin, 0)
         posix_spawn_file_actions_adddup2(&actions, stdout, 1)
         posix_spawn_file_actions_adddup2(&actions, stderr, 2)
         var attributes = posix_spawnattr_t()
         posix_spawnattr_init(&attributes)
         defer { posix_spawnattr_destroy(&attributes) }
-        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP))
+        // The mask of the thread would be the program's: threads of a pool take no signals.
+        var noSignals = sigset_t()
+        sigemptyset(&noSignals)
+        posix_spawnattr_setsigmask(&attributes, &noSignals)
+        posix_spawnattr_setflags(&attributes, Int16(POSIX_SPAWN_SETPGROUP | POSIX_SPAWN_SETSIGMASK))
         var argv = arguments.map { strdup($0) } + [nil]
         var envp = environment.map { strdup("\($0.key)=\($0.value)") } + [nil]
         defer { for pointer in argv + envp { free(pointer) } }
@@ -110,6 +123,26 @@ package struct LabCommand: Sendable {
         let code = posix_spawn(&pid, executable, &actions, &attributes, &argv, &envp)
         guard code == 0 else { throw SystemCallError("posix_spawn", subject: executable, code: code) }
         return pid
+    }
+
+    /// A file without a name that holds `input`.
+    private func inputFile() throws -> Int32 {
+        var path = Array("\(NSTemporaryDirectory())/input-XXXXXX".utf8CString)
+        let file = mkstemp(&path)
+        guard file >= 0 else { throw SystemCallError("mkstemp") }
+        _ = fcntl(file, F_SETFD, FD_CLOEXEC)
+        unlink(path)
+        var left = input[...]
+        while !left.isEmpty {
+            let count = left.withUnsafeBytes { write(file, $0.baseAddress, $0.count) }
+            guard count > 0 else {
+                close(file)
+                throw SystemCallError("write")
+            }
+            left = left.dropFirst(count)
+        }
+        lseek(file, 0, SEEK_SET)
+        return file
     }
 }
 

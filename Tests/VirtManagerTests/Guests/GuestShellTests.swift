@@ -24,31 +24,8 @@ import Testing
         // The inner shell is the same as the outer one.
         let name = shell.joined(separator: " ")
         arguments[2] = arguments[2].replacingOccurrences(of: GuestShell.path, with: name)
-        let (out, err) = (try ScratchFolder(), try ScratchFolder())
-        let process = Process()
-        process.executableURL = URL(filePath: shell[0])
-        process.arguments = Array(shell.dropFirst()) + arguments.dropFirst()
-        let stdin = URL(filePath: "\(out.path)/in")
-        try input.write(to: stdin, atomically: true, encoding: .utf8)
-        process.standardInput = try FileHandle(forReadingFrom: stdin)
-        for (folder, isError) in [(out, false), (err, true)] {
-            let file = "\(folder.path)/text"
-            _ = FileManager.default.createFile(atPath: file, contents: nil)
-            let handle = try FileHandle(forWritingTo: URL(filePath: file))
-            if isError { process.standardError = handle } else { process.standardOutput = handle }
-        }
-        // Not by `isRunning`, which may be false before the status is there.
-        try await withCheckedThrowingContinuation { (ended: CheckedContinuation<Void, any Error>) in
-            process.terminationHandler = { _ in ended.resume() }
-            // This thread's mask is the child's: threads of a pool take no signals.
-            var (none, mine) = (sigset_t(), sigset_t())
-            pthread_sigmask(SIG_SETMASK, &none, &mine)
-            defer { pthread_sigmask(SIG_SETMASK, &mine, nil) }
-            do { try process.run() } catch { ended.resume(throwing: error) }
-        }
-        return Result(
-            status: process.terminationStatus, output: Array(try Data(contentsOf: URL(filePath: "\(out.path)/text"))),
-            error: Array(try Data(contentsOf: URL(filePath: "\(err.path)/text"))))
+        let output = try await LabCommand(shell + arguments.dropFirst(), input: Array(input.utf8)).run(toTheEnd: true)
+        return Result(status: output.status, output: Array(output.stdout.utf8), error: Array(output.stderr.utf8))
     }
 
     @Test(arguments: shells) func outputsAndStatusComeThrough(shell: [String]) async throws {

@@ -1,4 +1,5 @@
 import Foundation
+import TestSupport
 import Testing
 
 @testable import VirtManager
@@ -55,15 +56,15 @@ struct RealImageTests {
         Sample("Parallels", format: "parallels", size: "16M", reason: .foreignFormat), Sample("raw", format: "raw", size: "1M"),
     ]
 
-    @Test(arguments: samples) func judges(_ sample: Sample) throws {
+    @Test(arguments: samples) func judges(_ sample: Sample) async throws {
         let folder = FileManager.default.temporaryDirectory.appendingPathComponent("gantry-images-\(UUID())")
         try FileManager.default.createDirectory(at: folder, withIntermediateDirectories: true)
         defer { try? FileManager.default.removeItem(at: folder) }
-        for arguments in sample.before { try qemuImg(arguments, in: folder) }
+        for arguments in sample.before { try await qemuImg(arguments, in: folder) }
         var create = ["create", "-q", "-f", sample.format]
         if !sample.options.isEmpty { create += ["-o", sample.options] }
-        try qemuImg(create + ["image", sample.size], in: folder)
-        for arguments in sample.after { try qemuImg(arguments.map { $0 == "IMAGE" ? "image" : $0 }, in: folder) }
+        try await qemuImg(create + ["image", sample.size], in: folder)
+        for arguments in sample.after { try await qemuImg(arguments.map { $0 == "IMAGE" ? "image" : $0 }, in: folder) }
 
         let file = try FileHandle(forReadingFrom: folder.appendingPathComponent("image"))
         let length = try file.seekToEnd()
@@ -82,14 +83,7 @@ struct RealImageTests {
         }
     }
 
-    private func qemuImg(_ arguments: [String], in folder: URL) throws {
-        let process = Process()
-        process.executableURL = URL(fileURLWithPath: "/usr/bin/qemu-img")
-        process.arguments = arguments
-        process.currentDirectoryURL = folder
-        process.standardOutput = FileHandle.nullDevice
-        try process.run()
-        process.waitUntilExit()
-        try #require(process.terminationStatus == 0, "qemu-img \(arguments.joined(separator: " "))")
+    private func qemuImg(_ arguments: [String], in folder: URL) async throws {
+        try await LabCommand(["env", "-C", folder.path, "qemu-img"] + arguments).succeed()
     }
 }
