@@ -63,11 +63,13 @@ package struct JobWorld: Sendable {
         return found.stated(by: try volumes.record(reference, on: host.name))
     }
 
-    /// Runs a look at a host; no answer becomes `unreachable`, so that the job waits instead of guessing.
+    /// Runs a look at a host; no answer becomes `unreachable`, so that the job waits instead of guessing. So does a host of which
+    /// no machine or volume was listed yet since the daemon's start: what uses what could not be told.
     func probe(
         _ name: HostName, _ look: @Sendable (ManagedHost) async throws -> StepObservation
     ) async throws -> StepObservation {
         let host = try host(name)
+        guard host.state.wasListed else { return .unreachable(host.path) }
         do {
             return try await look(host)
         } catch let error as HypervisorError where error.code == .connectionLost || error.code == .timeout {

@@ -161,6 +161,31 @@ import Testing
         }
     }
 
+    /// What uses a volume is not known before the machines were listed.
+    @Test func aJobOfAnEarlierLifeWaitsForTheFirstListing() async throws {
+        let world = FakeWorld.standard()
+        try SampleWorld.images(world)
+        let bench = try ManagerBench([world])
+        world.faults.hang(.deleteVolume)
+        var life = try await bench.start()
+        let outcome = try await life.manager.storage.deleteVolume(
+            pool: "default", volume: "data.qcow2", host: nil, missingOK: false, .sample)
+        guard case .job(let job) = outcome else { throw NotReached(description: "a job") }
+        await world.faults.hangingCall(.only(.deleteVolume))
+        try await life.kill()
+        world.faults.clear()
+        world.faults.hang(.machines)
+        world.faults.forgetCalls()
+        life = try await bench.start(waits: false)
+        await world.faults.hangingCall(.only(.machines))
+        try await until("it waits") { try life.manager.engine.job(job.id)?.state == .waiting }
+        #expect(world.faults.count(.deleteVolume) == 0)
+        world.faults.clear()
+        #expect(try await life.end(job).state == .succeeded)
+        #expect(world.faults.count(.deleteVolume) == 1)
+        try await life.stop()
+    }
+
     @Test func anUnknownNameIsNotSaidToBeAbsentBeforeTheFirstListing() async throws {
         let bench = try ManagerBench()
         bench.world.faults.hang(.machines)
