@@ -64,10 +64,10 @@ def plugging(daemon, options, guest_folder):
         domain = Domain(options.uri, machines[1])
         disks = f"/v1/vms/{machines[0]}/disks"
         for turn in range(ROUNDS + WARMING):
-            body = {"volume": volumes[0], "target": "vdz"}
-            _timed(times["attach"], call, connection, "POST", f"{disks}?wait=60s", body, (200, 201))
+            _, answer = _timed(times["attach"], call, connection, "POST", f"{disks}?wait=60s", {"volume": volumes[0]}, (200, 201))
+            target = next(disk["target"] for disk in json.loads(answer)["disks"] if disk["volume"] == volumes[0])
             _timed(times["bare_attach"], domain.attach, device)
-            _timed(times["detach"], call, connection, "DELETE", f"{disks}/vdz?wait=60s", None, (200, 204))
+            _timed(times["detach"], call, connection, "DELETE", f"{disks}/{target}?wait=60s", None, (200, 204))
             _timed(times["bare_detach"], domain.detach, device, "dev='vdz'")
             if turn == WARMING - 1:
                 for values in times.values():
