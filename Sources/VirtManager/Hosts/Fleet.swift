@@ -10,8 +10,11 @@ package final class Fleet: Sendable {
         var order: [HostName] = []
         var views: [HostName: [MachineID: MachineView]] = [:]
         var jobs: [MachineID: [JobID]] = [:]
-        var view = FleetView(generation: 0, machines: [])
+        /// All of `views` by name, then host.
+        var machines: [MachineView] = []
         var generation: UInt64 = 0
+        /// Made when somebody reads, and let go before a change: then lists and tables change in place instead of being copied.
+        var published: FleetView?
         var ticket: UInt64 = 0
     }
     private let state = Mutex(State())
@@ -33,7 +36,14 @@ package final class Fleet: Sendable {
 
     // MARK: Reading
 
-    package var view: FleetView { state.withLock { $0.view } }
+    package var view: FleetView {
+        state.withLock { state in
+            if let published = state.published { return published }
+            let view = FleetView(generation: state.generation, machines: state.machines, byID: state.views)
+            state.published = view
+            return view
+        }
+    }
     package var hosts: [HostState] { state.withLock { state in state.order.compactMap { state.stocks[$0]?.state } } }
     package func host(_ name: HostName) -> HostState? { state.withLock { $0.stocks[name]?.state } }
     package func pools(_ host: HostName) -> [PoolObservation] { state.withLock { $0.stocks[host]?.pools ?? [] } }
@@ -209,6 +219,7 @@ package final class Fleet: Sendable {
     private static func rebuild(_ state: inout State, _ host: HostName, _ ids: Set<MachineID>, _ installation: String) {
         guard !ids.isEmpty, let stock = state.stocks[host] else { return }
         state.generation += 1
+        state.published = nil
         let old = ids.compactMap { state.views[host]?[$0] }
         for id in ids {
             state.views[host, default: [:]][id] = stock.machines[id].map {
@@ -216,8 +227,7 @@ package final class Fleet: Sendable {
             }
         }
         state.stocks[host]?.state.machineCount = stock.machines.count
-        let machines = ids.count > 32 ? sortedAnew(state) : patched(state, host, ids, old: old)
-        state.view = FleetView(generation: state.generation, machines: machines, byID: state.views)
+        if ids.count > 32 || !patch(&state, host, ids, old: old) { state.machines = sortedAnew(state) }
     }
 
     private static func isOrdered(_ left: MachineView, _ right: MachineView) -> Bool {
@@ -231,18 +241,18 @@ package final class Fleet: Sendable {
         return machines
     }
 
-    /// A few changes in a long list: found and put in their places instead of sorting all.
-    private static func patched(_ state: State, _ host: HostName, _ ids: Set<MachineID>, old: [MachineView]) -> [MachineView] {
-        var machines = state.view.machines
+    /// A few changes in a long list: found and put in their places instead of sorting all. False if the list was not as expected.
+    private static func patch(_ state: inout State, _ host: HostName, _ ids: Set<MachineID>, old: [MachineView]) -> Bool {
         for view in old {
-            let place = place(of: view, in: machines)
-            if place < machines.count, machines[place] === view { machines.remove(at: place) } else { return sortedAnew(state) }
+            let place = place(of: view, in: state.machines)
+            guard place < state.machines.count, state.machines[place] === view else { return false }
+            state.machines.remove(at: place)
         }
         for id in ids {
             guard let view = state.views[host]?[id] else { continue }
-            machines.insert(view, at: place(of: view, in: machines))
+            state.machines.insert(view, at: place(of: view, in: state.machines))
         }
-        return machines
+        return true
     }
 
     /// Where the first of equal order stands, or would.
