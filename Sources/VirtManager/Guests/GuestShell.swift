@@ -17,13 +17,14 @@ enum GuestShell {
         """
 
     /// The program with a cap on each output: one byte more than is kept comes through, which tells that there was more. What is
-    /// over is read and dropped, so that the program does not stall; a request to end does not reach the caps, which give on what
-    /// the program printed until then. `exec` in a subshell runs programs only, no shell words,
+    /// over is read and dropped, so that the program does not stall; a request to end reaches the program alone, so that the
+    /// caps give on what it printed until then. `exec` in a subshell runs programs only, no shell words,
     /// and gives the program's own end as the status.
     private static let capped = """
-        cap() { trap '' TERM; head -c \(outputLimit + 1); cat >/dev/null; }
+        cap() { head -c \(outputLimit + 1); cat >/dev/null; }
         exec 8>&1 9>&2
-        s=$( { { { (exec "$@" 2>&6 6>&- 7>&- 8>&- 9>&-); echo "$?" >&7; } | cap >&8 6>&- 7>&- 9>&-; } 6>&1 | cap >&9 6>&- 7>&- 8>&-; } 7>&1 2>/dev/null )
+        trap '' TERM
+        s=$( { { { (trap - TERM; exec "$@" 2>&6 6>&- 7>&- 8>&- 9>&-); echo "$?" >&7; } | cap >&8 6>&- 7>&- 9>&-; } 6>&1 | cap >&9 6>&- 7>&- 8>&-; } 7>&1 2>/dev/null )
         exit "$s"
         """
 
