@@ -33,6 +33,9 @@ final class Lane: Sendable {
         }
     }
 
+    /// Calls in hand and calls that wait for a thread.
+    var load: Int { state.withLock { $0.pool?.load ?? 0 } }
+
     func close() {
         state.withLock { state in
             state.isClosed = true
