@@ -171,6 +171,40 @@ extension RealHypervisor {
             #expect(now["pending"] == .null && now["disks"]?.arrayValue?.count == 1, "\(now)")
         }
 
+        /// Another tool takes the room after it was found to be enough; and what is plainly too much is told before.
+        @Test(.timeLimit(.minutes(2))) func aPoolFillsUpUnderAMove() async throws {
+            let host = try await SystemLab.shared.host()
+            let daemon = try await SystemLab.shared.daemon()
+            let path = "/var/lib/libvirt/st-small"
+            try await host.execute("mkdir", "-p", path)
+            try await host.execute("mount", "-t", "tmpfs", "-o", "size=64m", "tmpfs", path)
+            try await daemon.post("/v1/pools?wait=30s", ["name": "st-small", "path": .string(path)]).require(201)
+            let body: JSONValue = ["name": "st-filled", "memory": "32MiB", "nics": [], "disks": [["size": "1GiB"]]]
+            try await daemon.post("/v1/vms?wait=60s", body).require(201)
+            let disk = "/v1/vms/st-filled/disks/vda"
+            let volume = try #require(try await daemon.get(disk)["volume"]?.stringValue)
+            try await host.execute("qemu-io", "-c", "write -P 7 0 40M", "/var/lib/libvirt/images/\(volume)")
+
+            try daemon.arm("disk.move/volume/after-act=hold")
+            let asked = try await daemon.send("PATCH", disk, ["pool": "st-small"]).require(202)
+            try await daemon.hold(at: "disk.move/volume/after-act") {
+                try await host.execute("dd", "if=/dev/zero", "of=\(path)/other", "bs=1M", "count=40")
+            }
+            let end = try await daemon.job(try #require(asked["id"]?.stringValue), wait: "60s")
+            #expect(end["state"] == "failed" && end["error"]?["code"] == "pool.no_space", "\(end)")
+            let told = try await daemon.send("PATCH", "\(disk)?wait=30s", ["pool": "st-small"]).require(507)
+            #expect(told.code == "pool.no_space" && told["available_bytes"]?.integerValue != nil, "\(told)")
+            #expect(try await host.execute("ls", path).split(whereSeparator: \.isWhitespace) == ["other"], "nothing is left of it")
+            #expect(try await host.virsh("domblklist", "st-filled").contains("images/\(volume)"))
+            #expect(try await !host.virsh("list", "--all", "--name").contains("gantry-work-"))
+
+            try await daemon.delete("/v1/vms/st-filled?wait=30s").require(204)
+            try await host.execute("rm", "\(path)/other")
+            try await daemon.delete("/v1/pools/st-small?wait=30s").require(204)
+            try await host.execute("umount", path)
+            try await daemon.terminate()
+        }
+
         /// A firmware screen lets go of nothing.
         @Test(.timeLimit(.minutes(3))) func aGuestThatIgnoresAnUnplug() async throws {
             let host = try await SystemLab.shared.host()

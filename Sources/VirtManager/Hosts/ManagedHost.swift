@@ -80,6 +80,17 @@ package final class ManagedHost: Sendable {
         }
     }
 
+    /// Has the host count a pool's free space: between refreshes it only reckons with what went through its own storage calls,
+    /// not with disks that guests fill. A pool that is busy keeps the figures it has.
+    func refreshRoom(in pool: String) async throws(HypervisorError) {
+        do {
+            try await connection.refreshPool(pool)
+        } catch {
+            guard !error.isUncertain else { throw error }
+        }
+        try await refreshPools()
+    }
+
     func refreshPools() async throws(HypervisorError) { fleet.take(pools: try await connection.pools(), on: name) }
     func refreshNetworks() async throws(HypervisorError) { fleet.take(networks: try await connection.networks(), on: name) }
 

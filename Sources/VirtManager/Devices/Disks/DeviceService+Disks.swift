@@ -102,7 +102,6 @@ extension DeviceService {
             capacityBytes: max(0, volume.capacityBytes), isFlattened: volume.backingPath != nil, helper: try MachinePlanner.freshID(),
             helperName: "\(helperMachinePrefix)\(machines.installation.prefix(8))-\(id.short)")
         let copy = DiskCopyRoom(fleet: fleet, host: host, move: move)
-        try await host.refreshPools()
         try await copy.require()
         return try await enqueue(
             "disk.move", move.json, machine, id: id,

@@ -100,7 +100,6 @@ struct DiskCopy {
                 isRetryable: true, hints: ["move the disk again: a machine that is off is moved as well"])
         }
         if !wasActive, try await host.connection.machine(move.helper) == nil { return Self.interrupted }
-        try await host.refreshPools()
         do { try await requireSpace(host) } catch { return error }
         return JobFailure(
             "disk.move_failed", category: "state", detail: "the hypervisor gave up the copy of disk '\(move.target)'; nothing was changed",

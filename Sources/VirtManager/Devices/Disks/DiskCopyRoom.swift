@@ -6,8 +6,9 @@ struct DiskCopyRoom {
     let host: ManagedHost
     let move: DiskMove
 
-    /// Refuses if the target pool cannot take what is still to be written, by what the pool showed last.
+    /// Refuses if the target pool cannot take what is still to be written.
     func require() async throws {
+        try await host.refreshRoom(in: move.to.pool)
         var needed: Int64 = 0
         var next: VolumeReference? = move.from
         // A chain in a circle ends here too.

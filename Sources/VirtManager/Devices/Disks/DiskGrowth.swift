@@ -23,7 +23,7 @@ struct DiskGrowth {
         }
         // A sparse file takes its space when it is written; a raw one may be filled by its guest without further notice.
         guard volume.format == "raw" else { return }
-        try await host.refreshPools()
+        try await host.refreshRoom(in: volume.reference.pool)
         try requireSpace(in: volume.reference.pool, bytes - volume.capacityBytes, host)
     }
 

@@ -43,7 +43,6 @@ package struct DiskMoveJob: JobKind {
             if seen.state.isActive, try await host.connection.blockJob(move.id, target: move.target) != nil {
                 throw ServiceError("disk.busy", .conflict, "another tool copies disk '\(move.target)' or merges its layers")
             }
-            try await host.refreshPools()
             try await DiskCopy(world: world, move: move).requireSpace(host)
         }
     }

@@ -63,7 +63,7 @@ struct DiskPatch {
             return nil
         }
         if seen.format == "raw" {
-            try await host.refreshPools()
+            try await host.refreshRoom(in: volume.pool)
             let available = fleet.pools(host.name).first { $0.name == volume.pool }?.availableBytes ?? .max
             let needed = asked - max(0, seen.capacityBytes)
             if needed > available { throw DiskRules.noSpace(volume.pool, needed: needed, available: available) }

@@ -97,7 +97,7 @@ package struct VolumeUploadJob: JobKind {
     /// A full pool is told with its figures.
     private func told(_ error: any Error, _ target: VolumeTarget, _ host: ManagedHost) async -> any Error {
         guard let error = error as? HypervisorError, error.code == .noSpace else { return error }
-        try? await host.refreshPools()
+        try? await host.refreshRoom(in: target.volume.pool)
         let available = world.fleet.pools(host.name).first { $0.name == target.volume.pool }?.availableBytes ?? 0
         var told = StorageService.noRoom(target.volume.pool, wanted: target.bytes, available: available, promised: 0)
         told.native = error.nativeJSON

@@ -86,7 +86,7 @@ extension StorageService {
     /// An error of the host during an upload; a full pool is told with its figures.
     func told(_ error: HypervisorError, _ upload: UploadRecord) async -> ServiceError {
         guard error.code == .noSpace, let managed = try? hosts.require(upload.host) else { return error.serviceError }
-        try? await managed.refreshPools()
+        try? await managed.refreshRoom(in: upload.volume.pool)
         let available = (try? pool(upload.volume.pool, host: upload.host.text))?.observation.availableBytes ?? 0
         var told = Self.noRoom(upload.volume.pool, wanted: upload.total - upload.offset, available: available, promised: 0)
         told.native = error.nativeJSON
