@@ -79,6 +79,23 @@ extension RealHypervisor {
             #expect(try await daemon.guest("st-uefi", "sh", "-c", firmware) == "uefi\n")
             let used = try await daemon.delete("/v1/pools/default/volumes/\(image)").require(409)
             #expect(used.code == "volume.in_use")
+            try await startWithoutVariables(daemon)
+        }
+
+        /// Another tool deletes the firmware's variables: the next start makes them anew and says so.
+        private static func startWithoutVariables(_ daemon: DaemonProcess) async throws {
+            let host = try await SystemLab.shared.host()
+            try await daemon.post("/v1/vms/st-uefi/stop?wait=30s").require(200)
+            let all = try await daemon.get("/v1/pools/default/volumes?name=st-uefi*").require(200)
+            let variables = try #require(all.items.first { $0["role"] == "nvram" }?["name"]?.stringValue)
+            try await host.virsh("vol-delete", variables, "--pool", "default")
+            let start = "/v1/vms/st-uefi/start?wait=4m"
+            let started = try await daemon.send(
+                "POST", start, ["wait_for": ["agent"], "wait_timeout": "3m"], limit: .seconds(250)
+            ).require(200)
+            let log = try await daemon.get("/v1/jobs/\(try #require(started.fields["job"]))/log").require(200)
+            #expect(log.text.contains(variables), "\(log)")
+            try await daemon.get("/v1/pools/default/volumes/\(variables)").require(200)
         }
 
         private static func copy(

@@ -96,6 +96,23 @@ import Testing
         }
     }
 
+    /// The hypervisor makes them anew, without the boot entries that were in them.
+    @Test func missingVariablesOfTheFirmwareAreTold() async throws {
+        let world = FakeWorld.standard()
+        try SampleWorld.images(world)
+        try await ManagerBench.with([world]) { life in
+            let body: JSONValue = ["name": "web1", "memory": "256MiB", "firmware": "uefi", "disks": [["size": "1GiB"]], "start": true]
+            let made = try await life.end(try await life.manager.machines.create(body, .sample))
+            #expect(made.state == .succeeded)
+            _ = try await life.end(try await Self.act(life, .stop))
+            let path = try #require(try life.machine("web1").observation.hardware.firmware.nvramPath)
+            world.removeFile(path)
+            let end = try await life.end(try await Self.act(life, .start))
+            #expect(end.state == .succeeded)
+            #expect(try await Self.log(life, end).contains("web1-\(made.id.short).nvram.fd"))
+        }
+    }
+
     @Test func whatIsMissingIsNamed() async throws {
         let world = FakeWorld.standard()
         try await SampleWorld.machine(world, .stopped)
