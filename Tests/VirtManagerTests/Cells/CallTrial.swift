@@ -62,7 +62,7 @@ struct CallTrial: Sendable {
         let job: Job
         do {
             job = try await fixture.request(life)
-        } catch let refusal as ServiceError {
+        } catch let refusal where refusal is ServiceError || refusal is HypervisorError {
             // A request that looks at the host itself is refused, and nothing has come of it.
             try await cell.injury == .death ? life.kill() : life.stop()
             let isAsBefore = WorldPicture(world).without(console: fixture.showsRepetition) == trial.pictures.first
