@@ -14,6 +14,7 @@ struct CellBench {
     /// The kind's steps, as a job without any injury shows them.
     func steps() async throws -> [String] {
         try await kind.prepare(daemon)
+        try await online()
         let key = "plain-\(kind.name)"
         let plan = kind.isPlanned ? try await kind.request(daemon, "plan-\(kind.name)", "dry_run=true").require(200) : nil
         #expect(plan?["possible"] != false, "\(plan.map { "\($0)" } ?? "")")
@@ -43,10 +44,14 @@ struct CellBench {
         }
     }
 
+    /// libvirtd may have died last, by us or with a client that we killed: the daemon has found it again.
+    private func online() async throws { try await daemon.poll("/v1/hosts/h1") { $0["state"]?.stringValue == "online" } }
+
     func run(_ cell: CrashCell) async throws -> CrashCellOutcome {
         var outcome = CrashCellOutcome(cell)
         let key = "\(cell.injury.rawValue)-\(cell.site.description.replacing("/", with: "-"))"
         try await kind.prepare(daemon)
+        try await online()
         try daemon.arm("\(cell.site)=\(Self.deeds[cell.injury] ?? "")")
         let first = try await inject(cell, key)
         if !daemon.hasFired {
@@ -98,6 +103,7 @@ struct CellBench {
         let key = "libvirtd-\(site.description.replacing("/", with: "-"))"
         try await daemon.poll("/v1/hosts/h1") { $0["state"]?.stringValue == "online" }
         try await kind.prepare(daemon)
+        try await online()
         try daemon.arm("\(site)=hold")
         let request = Task { try? await kind.request(daemon, key, Self.wait) }
         try await daemon.hold(at: site.description) { try await host.killDaemon() }
