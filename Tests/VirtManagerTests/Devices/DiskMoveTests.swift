@@ -79,6 +79,27 @@ import Testing
         }
     }
 
+    /// Such as that of a disk that is larger than its volume says.
+    @Test func aCopyThatIsGivenUpAtOnceEndsTheMove() async throws {
+        try await DeviceBench.with(prepare: { world in
+            world.addPool("small", path: "/srv/small", capacityBytes: 1 << 20)
+            world.blockCopyTicks = 1
+            world.faults.run(at: .startBlockCopy, moment: .after) { world in
+                world.placeFile("/srv/small/filler", [UInt8](repeating: 1, count: 900 << 10))
+                world.tick()
+                world.removeFile("/srv/small/filler")
+            }
+            let disk = "\(SampleWorld.pool)/web1-vdb.qcow2"
+            let empty = try #require(world.bytes(of: disk))
+            world.placeFile(disk, empty + [UInt8](repeating: 7, count: 400 << 10))
+        }) { life in
+            let end = try await life.end(try await life.devices.updateDisk(life.machine("web1"), "vdb", ["pool": "small"], .sample))
+            #expect(end.state == .failed && end.failure?.code == "disk.move_failed", "\(end.failure?.code ?? "")")
+            #expect(!life.bench.world.inventory().volumeNames.contains { $0.hasPrefix("small/web1") })
+            #expect(try await life.seen().live?.disk("vdb")?.path?.hasSuffix("web1-vdb.qcow2") == true)
+        }
+    }
+
     @Test func aGuestThatPowersOffEndsTheMoveCleanly() async throws {
         try await DeviceBench.with(prepare: { $0.blockCopyTicks = 1000 }) { life in
             let outcome = try await life.devices.updateDisk(life.machine("web1"), "vdb", ["pool": "fast"], .sample)

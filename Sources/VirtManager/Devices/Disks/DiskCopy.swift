@@ -92,7 +92,8 @@ struct DiskCopy {
         }
     }
 
-    private func lost(_ host: ManagedHost, wasActive: Bool) async throws -> any Error {
+    /// Why the copy is not there any more.
+    func lost(_ host: ManagedHost, wasActive: Bool) async throws -> any Error {
         if wasActive, try await !look(host).state.isActive {
             return JobFailure(
                 "disk.move_interrupted", category: "state",

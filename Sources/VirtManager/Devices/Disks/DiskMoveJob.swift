@@ -1,6 +1,7 @@
 internal import Hypervisor
 package import JSON
 package import JobQueue
+internal import Synchronization
 
 /// `disk.move`: a disk comes to another pool while its machine runs, or off through a helper machine: one path for both.
 ///
@@ -68,21 +69,41 @@ package struct DiskMoveJob: JobKind {
     }
 
     private func begin(_ move: DiskMove, _ copy: DiskCopy) -> JobStep {
-        JobStep(
+        let begun = Begun()
+        return JobStep(
             "begin-copy", .ensure,
             probe: { [world] _ in
                 try await world.probe(move.host) { host in
                     if try await copy.isSwitched(host) { return .done }
                     if try await copy.job(host) != nil { return .done }
+                    // Even the copy of an empty disk stays until it is switched over to: what is gone already never got under way.
+                    if let wasActive = begun.take() { throw try await copy.lost(host, wasActive: wasActive) }
                     return try await host.connection.machine(move.helper) == nil ? .absent : .partial
                 }
             },
-            act: { [world] _ in try await copy.begin(try world.host(move.host)) },
+            act: { [world] _ in
+                let host = try world.host(move.host)
+                let isActive = try await copy.look(host).state.isActive
+                try await copy.begin(host)
+                begun.note(isActive)
+            },
             undo: { [world] _ in
                 let host = try world.host(move.host)
                 guard try await copy.isSwitched(host) == false else { throw Self.switched(move) }
                 try await copy.abandon(host)
             })
+    }
+
+    /// Whether the machine was on when its copy was begun; nil once that was asked.
+    private final class Begun: Sendable {
+        private let wasActive = Mutex<Bool?>(nil)
+        func note(_ isActive: Bool) { wasActive.withLock { $0 = isActive } }
+        func take() -> Bool? {
+            wasActive.withLock { wasActive in
+                defer { wasActive = nil }
+                return wasActive
+            }
+        }
     }
 
     /// Only waits, so that a daemon that stops leaves the copy to go on by itself, and finds it again.
