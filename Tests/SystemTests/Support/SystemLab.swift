@@ -81,7 +81,7 @@ actor SystemLab {
         for name in try await host.virsh("list", "--all", "--name").split(whereSeparator: \.isWhitespace)
         where name.hasPrefix(prefix) || name.hasPrefix("gantry-work-") {
             _ = try await host.tryVirsh("destroy", String(name))
-            _ = try await host.tryVirsh("undefine", String(name))
+            _ = try await host.tryVirsh("undefine", "--nvram", String(name))
         }
         for file in try FileManager.default.contentsOfDirectory(atPath: host.images) where file.hasPrefix(prefix) {
             try FileManager.default.removeItem(atPath: "\(host.images)/\(file)")

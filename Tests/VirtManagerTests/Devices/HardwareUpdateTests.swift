@@ -26,6 +26,15 @@ import Testing
         }
     }
 
+    @Test func aProcessorThatWouldHangTheGuestWaitsForTheBoot() {
+        var running = MachineHardware(accelerator: .tcg, vcpus: 1, vcpusMax: 2, memoryBytes: 1 << 28, memoryMaxBytes: 1 << 28)
+        #expect(MachineUpdateRules.takesProcessors(2, running) && !MachineUpdateRules.takesProcessors(3, running))
+        running.firmware = .uefi(secureBoot: true, nvramPath: nil)
+        #expect(!MachineUpdateRules.takesProcessors(2, running) && MachineUpdateRules.takesProcessors(1, running))
+        running.accelerator = .kvm
+        #expect(MachineUpdateRules.takesProcessors(2, running))
+    }
+
     @Test func aGuestThatGivesNothingBackKeepsItUntilItBoots() async throws {
         try await DeviceBench.with(prepare: { try await DeviceBench.addDrive($0) }) { life in
             #expect(try await life.update(["vcpus": 2]).result?["applied"] == "live")

@@ -98,7 +98,9 @@ package struct MachineUpdateJob: JobKind {
     }
 
     private func setVCPUs(_ update: MachineUpdate, _ count: Int) -> JobStep {
-        live(update, "vcpus", .setVCPUs(count), patience: .seconds(3), isSo: { $0.vcpus == count }, isWithin: { count <= $0.vcpusMax })
+        live(
+            update, "vcpus", .setVCPUs(count), patience: .seconds(3), isSo: { $0.vcpus == count },
+            isWithin: { MachineUpdateRules.takesProcessors(count, $0) })
     }
 
     /// The balloon follows when the guest has given the memory back, or taken it.

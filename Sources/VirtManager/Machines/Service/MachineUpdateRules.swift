@@ -3,6 +3,13 @@ internal import JSON
 
 /// What changes of a machine are refused for.
 enum MachineUpdateRules {
+    /// Whether a running machine may be given so many processors. Firmware with secure boot handles a new one in system
+    /// management mode, in which QEMU's own emulation (7.2) leaves the guest for good.
+    static func takesProcessors(_ count: Int, _ running: MachineHardware) -> Bool {
+        let hangs = count > running.vcpus && running.firmware.isSecureBoot && running.accelerator == .tcg
+        return count <= running.vcpusMax && !hangs
+    }
+
     static func active(_ machine: MachineObservation) -> ServiceError {
         ServiceError(
             "vm.wrong_state", .state, "VM '\(machine.name)' is \(machine.state.rawValue): only one that is stopped gets another name",
