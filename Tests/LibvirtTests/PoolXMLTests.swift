@@ -22,6 +22,29 @@ import Testing
         #expect(try StorageXML.write(spec, isSparse: isSparse).contains("<allocation") == isSparse)
     }
 
+    /// Of devices libvirt tells what their partitions are, not what lies in them.
+    @Test(arguments: [("block", "none"), ("block", "gpt"), ("block", "unknown"), ("network", "unknown"), ("block", "raw")])
+    func aDeviceIsRaw(_ type: String, _ format: String) throws {
+        let xml = """
+            <volume type='\(type)'><name>v</name><capacity unit='bytes'>1</capacity>\
+            <target><path>/dev/v</path><format type='\(format)'/></target></volume>
+            """
+        #expect(try StorageXML.volume(xml, pool: "p").format == "raw")
+        #expect(try StorageXML.volume(xml.replacing(format, with: "qcow2"), pool: "p").format == "qcow2")
+        #expect(try StorageXML.volume(xml.replacing("'\(type)'", with: "'file'").replacing(format, with: "dir"), pool: "p").format == "dir")
+    }
+
+    @Test func aPartitionHasNoFormatAndTheNextNumber() throws {
+        let spec = VolumeSpec(reference: VolumeReference(pool: "p", volume: "sdb1"), format: "raw", capacityBytes: 1 << 30)
+        #expect(try !StorageXML.write(spec, isSparse: false).contains("<format") && StorageXML.write(spec).contains("<format type='raw'"))
+        func next(_ device: String, _ taken: [String]) throws -> String? {
+            try StorageXML.nextPartition(of: "<pool type='disk'><source><device path='\(device)'/></source></pool>", taken: taken)
+        }
+        #expect(try next("/dev/sdb", []) == "sdb1" && next("/dev/sdb", ["sdb1", "sdb3"]) == "sdb2")
+        #expect(try next("/dev/nvme0n1", ["nvme0n1p1"]) == "nvme0n1p2")
+        #expect(try StorageXML.nextPartition(of: "<pool type='disk'/>", taken: []) == nil)
+    }
+
     /// The forms of libvirt's formatstorage page, as a host prints them.
     @Test(
         arguments: [

@@ -21,10 +21,13 @@ package struct DiskSpec: Sendable, Equatable {
         package var format: String
         /// Nearest first; written out and terminated.
         package var backing: [Layer]
-        package init(path: String, format: String, backing: [Layer] = []) {
+        /// Where `path` is no place in the host's file system: the volume by which the host finds it.
+        package var volume: VolumeReference?
+        package init(path: String, format: String, backing: [Layer] = [], volume: VolumeReference? = nil) {
             self.path = path
             self.format = format
             self.backing = backing
+            self.volume = volume
         }
     }
 

@@ -25,6 +25,9 @@ package struct VolumeObservation: Sendable, Equatable {
         self.backingFormat = backingFormat
     }
 
+    /// Whether it is a file or device of its host; else only its pool knows how to reach it.
+    package var isLocal: Bool { path.hasPrefix("/") }
+
     private static func absolute(_ backing: String, from path: String) -> String {
         guard !backing.hasPrefix("/"), let slash = path.lastIndex(of: "/") else { return backing }
         return path[...slash] + backing

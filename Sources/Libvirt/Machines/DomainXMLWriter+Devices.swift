@@ -8,12 +8,9 @@ extension DomainXMLWriter {
         let driver: XMLWriter.Attributes = [
             "name": isQEMU ? "qemu" : nil, "type": disk.source?.format, "cache": disk.cache?.rawValue, "discard": discard,
         ]
-        writer.element("disk", ["type": Self.type(disk.source?.path ?? ""), "device": disk.device.rawValue]) { writer in
+        writer.element("disk", ["type": Self.type(disk.source), "device": disk.device.rawValue]) { writer in
             writer.element("driver", driver)
-            if let source = disk.source {
-                Self.source(source.path, &writer)
-                Self.chain(source.backing[...], &writer)
-            }
+            if let source = disk.source { Self.write(source, &writer) }
             writer.element("target", ["dev": disk.target, "bus": disk.bus.rawValue])
             if disk.isReadOnly { writer.element("readonly") }
             if let serial = disk.serial { writer.element("serial", text: serial) }
@@ -32,6 +29,15 @@ extension DomainXMLWriter {
 
     func writeSCSIController(_ writer: inout XMLWriter) {
         writer.element("controller", ["type": "scsi", "index": "0", "model": "virtio-scsi"])
+    }
+
+    static func type(_ source: DiskSpec.Source?) -> String { source?.volume == nil ? type(source?.path ?? "") : "volume" }
+
+    private static func write(_ source: DiskSpec.Source, _ writer: inout XMLWriter) {
+        // What is no file has no layers that libvirt could be told of.
+        if let volume = source.volume { return writer.element("source", ["pool": volume.pool, "volume": volume.volume]) }
+        self.source(source.path, &writer)
+        chain(source.backing[...], &writer)
     }
 
     /// The layers under a file, down to the empty element that says that there are no more.

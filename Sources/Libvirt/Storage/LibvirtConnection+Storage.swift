@@ -52,7 +52,9 @@ extension LibvirtConnection {
         let (sparse, full) = (try StorageXML.write(spec), try StorageXML.write(spec, isSparse: false))
         try await change("virStorageVolCreateXML", in: storage) { connection in
             let pool = try connection.pool(spec.reference.pool)
-            let xml = StorageXML.isSparse(poolType: try Self.type(of: pool)) ? sparse : full
+            let type = try Self.type(of: pool)
+            if type == "disk" { try Self.checkPartition(spec.reference, pool) }
+            let xml = StorageXML.isSparse(poolType: type) ? sparse : full
             _ = VolumeHandle(owning: try pool.value("virStorageVolCreateXML") { virStorageVolCreateXML($0, xml, 0) })
         }
     }

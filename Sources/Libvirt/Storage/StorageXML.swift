@@ -44,12 +44,19 @@ enum StorageXML {
             let backing = volume.child("backingStore")
             return VolumeObservation(
                 reference: VolumeReference(pool: pool, volume: volume.child("name")?.text ?? ""),
-                path: target?.child("path")?.text ?? "", format: target?.child("format")?.attribute("type") ?? "raw",
+                path: target?.child("path")?.text ?? "", format: format(volume),
                 capacityBytes: ByteUnits.read(volume.child("capacity"), assumed: "bytes") ?? 0,
                 allocationBytes: ByteUnits.read(volume.child("allocation"), assumed: "bytes") ?? 0,
                 backingPath: backing?.child("path")?.text,
                 backingFormat: backing?.child("format")?.attribute("type"))
         }
+    }
+
+    /// Of a device libvirt tells the kind of its partition or partition table (`none`, `linux`, `gpt`, `unknown`), which says
+    /// nothing of the image in it.
+    private static func format(_ volume: XMLElement) -> String {
+        let told = volume.child("target")?.child("format")?.attribute("type") ?? "raw"
+        return ["block", "network"].contains(volume.attribute("type")) && told != "qcow2" ? "raw" : told
     }
 
     /// Whether a new volume of a pool of this type takes space only as it is written to. A sparse logical volume is a snapshot
@@ -64,10 +71,13 @@ enum StorageXML {
             if let bytes = spec.capacityBytes { writer.element("capacity", ["unit": "bytes"], text: String(bytes)) }
             // Without it libvirt allocates a raw volume in full.
             if isSparse { writer.element("allocation", ["unit": "bytes"], text: "0") }
-            writer.element("target") { writer in
-                writer.element("format", ["type": spec.format])
-                // Without it libvirt makes the qcow2 of 2012 (compat 0.10).
-                if spec.format == "qcow2" { writer.element("compat", text: "1.1") }
+            // Of a partition it would be the kind, and `raw` is none.
+            if isSparse {
+                writer.element("target") { writer in
+                    writer.element("format", ["type": spec.format])
+                    // Without it libvirt makes the qcow2 of 2012 (compat 0.10).
+                    if spec.format == "qcow2" { writer.element("compat", text: "1.1") }
+                }
             }
             guard let backing = spec.backing else { return }
             writer.element("backingStore") { writer in

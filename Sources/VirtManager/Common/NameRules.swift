@@ -4,6 +4,8 @@ package import JSON
 package enum NameRules {
     package static let machine = "[a-z0-9]([a-z0-9.-]{0,61}[a-z0-9])?, not in UUID form"
     package static let object = "[A-Za-z0-9][A-Za-z0-9._+-]{0,127}"
+    /// Of a volume that is there: its pool may have named it (`unit:0:0:1`).
+    package static let volume = "1 to 255 bytes of text without /"
     package static let label = "[A-Za-z0-9]([A-Za-z0-9._/-]{0,61}[A-Za-z0-9])?"
 
     package static let serial = "1 to 20 of A-Z a-z 0-9 . _ + - and spaces within"
@@ -32,6 +34,11 @@ package enum NameRules {
         let bytes = Array(text.utf8)
         guard let first = bytes.first, bytes.count <= 128, isAlphanumeric(first) else { return false }
         return bytes.allSatisfy { isAlphanumeric($0) || $0 == 46 || $0 == 95 || $0 == 43 || $0 == 45 }
+    }
+
+    /// The name of a volume that need not be ours. Never to be put into a path or into the header of an image.
+    package static func isVolumeName(_ text: String) -> Bool {
+        (1...255).contains(text.utf8.count) && isPlainText(text) && !text.contains("/") && ![".", ".."].contains(text)
     }
 
     package static func isLabelKey(_ text: String) -> Bool {
@@ -72,6 +79,16 @@ extension ObjectReader {
         guard let text = string(field, required: required, maxLength: 1024) else { return nil }
         guard NameRules.isObjectName(text) else {
             problem(field, "is not a valid name", allowed: [NameRules.object])
+            return nil
+        }
+        return text
+    }
+
+    /// The name of a volume that is there, to be a disk as it is.
+    package func volumeName(_ field: String) -> String? {
+        guard let text = string(field, maxLength: 1024) else { return nil }
+        guard NameRules.isVolumeName(text) else {
+            problem(field, "is not a valid name", allowed: [NameRules.volume])
             return nil
         }
         return text

@@ -17,13 +17,15 @@ struct HostStock: Sendable {
 
     init(_ settings: HostSettings) { state = HostState(settings) }
 
-    /// The volume that lies at `path`: by the pools' directories, so that a volume not listed yet has its name too.
+    /// The volume that lies at `path`: by the pools' directories, so that a volume not listed yet has its name too. Pools of
+    /// devices share theirs: what they list is theirs.
     func volume(at path: String) -> VolumeReference? {
         var best: (VolumeReference, Int)?
         for pool in pools {
             guard let root = pool.path, path.hasPrefix(root + "/") else { continue }
             let name = path.dropFirst(root.utf8.count + 1)
             guard !name.isEmpty, !name.contains("/"), root.utf8.count > best?.1 ?? -1 else { continue }
+            guard PoolType.ownsItsPath(pool.type) || volumes[pool.name]?[String(name)]?.path == path else { continue }
             best = (VolumeReference(pool: pool.name, volume: String(name)), root.utf8.count)
         }
         return best?.0

@@ -67,7 +67,7 @@ extension MachineService {
                 details: JSONObject([("in_use_by", .array(inTheWay.map(JSONValue.string)))]))
         }
         var kept: [VolumeReference] = []
-        for volume in volumes where !kept.contains(volume) { kept.append(volume) }
+        for volume in volumes where !kept.contains(volume) && !fleet.isGiven(volume, on: machine.host) { kept.append(volume) }
         return kept
     }
 }

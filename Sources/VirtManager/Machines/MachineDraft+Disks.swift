@@ -103,7 +103,7 @@ extension MachineDraft {
     private static func content(_ reader: ObjectReader, _ defaults: MachineDefaults, isReadOnly: Bool) -> Disk.Content? {
         if has(reader, "media") { reader.problem("media", "only goes with a cdrom", allowed: ["device: cdrom"]) }
         let pool = reader.objectName("pool")
-        let volume = reader.objectName("volume")
+        let volume = reader.volumeName("volume")
         // Images come in sectors.
         let size = reader.byteCount("size", alias: nil, in: 1 << 20...largestDisk).map { ($0 + 511) / 512 * 512 }
         let mode = reader.choice("mode", ["linked"])

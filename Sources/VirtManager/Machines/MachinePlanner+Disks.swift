@@ -43,6 +43,7 @@ extension MachinePlanner {
             }
             guard let found = try await require(volume, at: "\(at)/volume") else { return nil }
             requireDiskFormat(found, at: "\(at)/volume")
+            requireReach(found, at: "\(at)/volume", asDisk: true)
             checkFree(volume, path: found.path, writable: !wish.isReadOnly, at: "\(at)/volume")
             return MachineCreation.Disk(target: target, origin: .attach, volume: volume)
         case .empty(let pool, let bytes):
@@ -51,6 +52,7 @@ extension MachinePlanner {
         case .linked(let from, let pool, let bytes):
             guard requireDiskPool(pool, at: "\(at)/pool"), let base = try await require(from, at: "\(at)/from/volume") else { return nil }
             requireDiskFormat(base, at: "\(at)/from/volume")
+            requireReach(base, at: "\(at)/from/volume")
             checkBase(from, base, bytes: bytes, at: at)
             return MachineCreation.Disk(
                 target: target, origin: .linked, volume: VolumeReference(pool: pool, volume: name), bytes: bytes, from: from)
@@ -79,8 +81,21 @@ extension MachinePlanner {
                     value: .string(volume.volume), allowed: ["iso", "raw"]))
             return false
         }
+        requireReach(found, at: "\(at)/media/volume")
         checkFree(volume, path: found.path, writable: false, at: "\(at)/media/volume")
         return true
+    }
+
+    /// What is no file or device of the host: only whole disks may be that, and only in pools by which libvirt finds them.
+    mutating func requireReach(_ volume: VolumeObservation, at pointer: String, asDisk: Bool = false) {
+        guard !volume.isLocal else { return }
+        let type = host.fleet.pools(host.name).first { $0.name == volume.reference.pool }?.type ?? ""
+        if asDisk, PoolType.isReachedByVolume(type) { return }
+        problems.add(
+            FieldProblem(
+                pointer: pointer,
+                detail: "lies in a pool of type '\(type)', whose volumes are no files of the host: it cannot be used here",
+                value: .string(volume.reference.volume)))
     }
 
     /// `iso` is raw to a guest; the host calls it so by what it reads in it.

@@ -28,8 +28,10 @@ struct MachinePlanner {
         try await checkHardware(draft)
         var disks = try await disks(draft, machine: name, job: job)
         if let boot = draft.boot {
-            _ = try await require(boot.kernel, at: "/boot/kernel/volume")
-            if let initrd = boot.initrd { _ = try await require(initrd, at: "/boot/initrd/volume") }
+            let files = [(boot.kernel, "/boot/kernel/volume")] + (boot.initrd.map { [($0, "/boot/initrd/volume")] } ?? [])
+            for (file, pointer) in files {
+                if let found = try await require(file, at: pointer) { requireReach(found, at: pointer) }
+            }
         }
         let files = filePool(disks)
         if draft.cloudInit != nil, let seed = seed(disks, name, files, job) { disks.append(seed) }

@@ -89,6 +89,7 @@ struct MachineSpecBuilder {
 
     /// A medium is what its bytes are, whatever header they begin with: nothing under it is ever followed.
     func source(_ volume: VolumeObservation, isMedium: Bool = false) async throws -> DiskSpec.Source {
+        if !volume.isLocal { return .init(path: volume.path, format: "raw", volume: volume.reference) }
         if isMedium || volume.format == "iso" { return .init(path: volume.path, format: "raw") }
         return .init(path: volume.path, format: volume.format, backing: try await chain(under: volume))
     }

@@ -123,6 +123,11 @@ extension StorageService {
                 "the upload of volume '\(state.reference)' is not over: \(upload.offset) of \(upload.total) bytes",
                 hints: ["HEAD tells how far it is"])
         }
+        guard state.observation.isLocal else {
+            throw ServiceError(
+                "volume.not_local", .unsupported,
+                "volume '\(state.reference)' is no file or device of its host, and libvirt does not hand out its bytes")
+        }
         let managed = try hosts.require(state.host)
         try managed.requireOnline()
         do {

@@ -164,7 +164,7 @@ extension StorageService {
         do {
             let users = VolumeUse(fleet: hosts.fleet, host: pool.host).users(ofPool: pool.observation)
             guard users.isEmpty else { throw inUse(pool, users, "can be deleted when nobody does") }
-            let left = PoolSteps.content(hosts.fleet.volumes(in: name, on: pool.host))
+            let left = PoolSteps.content(hosts.fleet.volumes(in: name, on: pool.host), of: pool.observation.type)
             guard left.isEmpty else { throw ServiceError(PoolSteps.notEmpty(name, left)) }
         } catch let error as ServiceError where mutation.dryRun {
             return .plan(DryRun(refused: error))

@@ -21,6 +21,7 @@ extension StorageService {
         reader.finish()
         guard problems.isEmpty else { throw readOnly.error(problems) }
         guard let size, size != now else { return mutation.dryRun ? .plan(DryRun()) : .unchanged(state) }
+        try hosts.fleet.requireOwnWays(state.reference, on: state.host)
         try await managed.requireFeature(.resizeVolume)
         try refuseUnfinished(VolumeTarget(host: state.host, volume: state.reference))
         let use = VolumeUse(fleet: hosts.fleet, host: state.host)

@@ -177,6 +177,7 @@ package final class StorageService: Sendable {
             return .absent
         }
         try hosts.require(state.host).requireOnline()
+        try hosts.fleet.requireOwnWays(state.reference, on: state.host)
         let inTheWay = state.usedBy.map { "VM '\($0)'" } + state.children.map { "volume '\($0)'" }
         guard inTheWay.isEmpty else {
             let error = ServiceError(

@@ -30,11 +30,13 @@ package struct VolumeUse: Sendable {
 
     /// Every machine that names something in the pool.
     func users(ofPool pool: PoolObservation) -> [MachineView] {
-        machines.filter { machine in
+        let root = PoolType.ownsItsPath(pool.type) ? pool.path : nil
+        let devices = root == nil ? Set(fleet.volumes(in: pool.name, on: host).map(\.path)) : []
+        return machines.filter { machine in
             machine.disks.contains { $0.volume?.pool == pool.name }
                 || machine.observation.everyHardware.contains { hardware in
                     hardware.disks.contains { $0.volume?.pool == pool.name }
-                        || pool.path.map { root in hardware.filePaths.contains { PoolPath.isBelow($0, root) } } ?? false
+                        || hardware.filePaths.contains { path in root.map { PoolPath.isBelow(path, $0) } ?? devices.contains(path) }
                 }
         }
     }

@@ -27,6 +27,23 @@ import Testing
         #expect(stock.observation(of: Self.one) == nil)
     }
 
+    /// Pools of devices have one folder between them.
+    @Test func aDeviceIsOfThePoolThatListsIt() {
+        var stock = Self.stock()
+        for (name, type) in [("a", "disk"), ("b", "disk"), ("v", "logical")] {
+            stock.pools.append(
+                PoolObservation(
+                    name: name, type: type, isActive: true, autostart: true, path: type == "disk" ? "/dev" : "/dev/vg", capacityBytes: 0,
+                    allocationBytes: 0, availableBytes: 0))
+        }
+        let listed = VolumeReference(pool: "b", volume: "sdb1")
+        let volume = VolumeObservation(reference: listed, path: "/dev/sdb1", format: "raw", capacityBytes: 1, allocationBytes: 1)
+        stock.take(all: [volume], in: "b", ticket: 1)
+        #expect(stock.volume(at: "/dev/sdb1") == listed)
+        #expect(stock.volume(at: "/dev/sdz1") == nil)
+        #expect(stock.volume(at: "/dev/vg/new") == VolumeReference(pool: "v", volume: "new"))
+    }
+
     @Test func anOlderListingDoesNotBringBackWhatIsGone() {
         var stock = Self.stock()
         stock.take(all: [Self.volume()], in: "default", ticket: 1)

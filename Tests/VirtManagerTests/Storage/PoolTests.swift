@@ -158,4 +158,34 @@ import Testing
             #expect(given.code == "pool.read_only" && given.category == .unsupported)
         }
     }
+
+    /// The volumes of such a pool are somebody else's: only its definition is taken away, and only while nobody uses them.
+    @Test func whatIsGivenFromOutsideStays() async throws {
+        let world = FakeWorld.standard()
+        world.addPool("san", path: "/dev/disk/by-path", type: "iscsi")
+        let lun = VolumeReference(pool: "san", volume: "unit:0:0:1")
+        try world.placeVolume(lun, [UInt8](repeating: 0, count: 512))
+        try await ManagerBench.with([world]) { life in
+            let (storage, machines) = (life.manager.storage, life.manager.machines)
+            let body: JSONValue = ["name": "web1", "disks": [["pool": "san", "volume": "unit:0:0:1"]]]
+            #expect(try await life.end(try await machines.create(body, .sample)).state == .succeeded)
+            let refusals = [
+                try await refusal { _ = try await machines.delete("web1", host: nil, disks: "all", missingOK: false, .sample) },
+                try await refusal {
+                    _ = try await storage.updateVolume(pool: "san", volume: lun.volume, host: nil, patch: ["size": "1MiB"], .sample)
+                },
+            ]
+            #expect(refusals.allSatisfy { $0.code == "pool.read_only" }, "\(refusals)")
+            let used = try await refusal { _ = try await storage.deletePool("san", host: nil, missingOK: false, .sample) }
+            #expect(used.code == "pool.in_use")
+            #expect(
+                try await life.end(try await machines.delete("web1", host: nil, disks: "owned", missingOK: false, .sample)).state
+                    == .succeeded)
+            let volume = try await refusal {
+                _ = try await storage.deleteVolume(pool: "san", volume: lun.volume, host: nil, missingOK: false, .sample)
+            }
+            #expect(volume.code == "pool.read_only")
+            #expect(try await life.end(try await storage.deletePool("san", host: nil, missingOK: false, .sample)).state == .succeeded)
+        }
+    }
 }

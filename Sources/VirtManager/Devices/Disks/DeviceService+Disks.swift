@@ -33,6 +33,7 @@ extension DeviceService {
                 hints: ["leave ?volume=delete away"])
         }
         guard let reference = fleet.volume(of: disk, on: machine.host) else { throw DiskRules.noVolume(disk) }
+        try fleet.requireOwnWays(reference, on: machine.host)
         let path = disk.path ?? fleet.lastSeen(reference, on: machine.host)?.path ?? ""
         let use = VolumeUse(fleet: fleet, host: machine.host)
         let inTheWay =

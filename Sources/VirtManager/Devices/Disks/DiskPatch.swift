@@ -58,6 +58,7 @@ struct DiskPatch {
         }
         guard let volume else { throw DiskRules.noVolume(disk) }
         guard let seen else { throw DiskRules.missing(volume) }
+        try fleet.requireOwnWays(volume, on: host.name)
         if asked < seen.capacityBytes {
             reader.problem(name, "is less than the disk has: disks only grow", allowed: ["at least \(seen.capacityBytes)"])
             return nil
@@ -99,6 +100,7 @@ struct DiskPatch {
             return reader.problem("media", "there is no volume '\(wanted)' on host '\(host.name)'", allowed: Array(names))
         }
         if fleet.unfinishedUploads.contains(wanted, on: host.name) { reader.problem("media", "is not whole: its upload is not over") }
+        if !seen.isLocal { reader.problem("media", "is no file or device of the host: it is no medium for a drive") }
         if MediumRules.format(seen.format) == nil {
             reader.problem("media", "has the format '\(seen.format)', which is no medium for a drive", allowed: ["an iso or raw volume"])
         }
@@ -140,6 +142,9 @@ struct DiskPatch {
             let allowed = pools.filter { $0.isActive && ["dir", "fs", "netfs"].contains($0.type) }.map(\.name).sorted()
             reader.problem("pool", "has the type '\(pool.type)': disks move between pools of files", allowed: allowed)
             return nil
+        }
+        if let volume = fleet.volume(of: disk, on: host.name), fleet.lastSeen(volume, on: host.name)?.isLocal == false {
+            reader.problem("pool", "disk '\(disk.target)' is no file or device of the host: it does not move")
         }
         return name
     }

@@ -13,6 +13,10 @@ struct MediumRules {
             throw ServiceError(
                 "volume.wrong_format", .conflict, "volume '\(reference)' has the format '\(volume.format)': it is no medium for a drive")
         }
+        guard volume.isLocal else {
+            throw ServiceError(
+                "volume.not_local", .conflict, "volume '\(reference)' is no file or device of the host: it is no medium for a drive")
+        }
         let writers = VolumeUse(fleet: world.fleet, host: host.name).writers(of: reference, path: volume.path)
         if let writer = writers.first(where: { $0.id != machine }) {
             throw ServiceError("volume.in_use", .conflict, "volume '\(reference)' is written to by VM '\(writer.name)'")

@@ -69,7 +69,11 @@ extension MachineService {
         let owned = machine.isManaged ? machine.observation.metadata?.ownedVolumes ?? [] : []
         // What belongs to the machine and is no disk has no use without it.
         var chosen = disks == "none" ? owned.filter { ownFiles(machine).contains($0) } : owned
-        if disks == "all" { chosen += machine.disks.filter { $0.observation.device == "disk" }.compactMap(\.volume) }
+        if disks == "all" {
+            let all = machine.disks.filter { $0.observation.device == "disk" }.compactMap(\.volume)
+            for volume in all { try fleet.requireOwnWays(volume, on: machine.host) }
+            chosen += all
+        }
         let use = VolumeUse(fleet: fleet, host: machine.host)
         var kept: [VolumeReference] = []
         var inTheWay: [String] = []

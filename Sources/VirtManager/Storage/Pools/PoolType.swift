@@ -14,6 +14,12 @@ enum PoolType {
         }
     }
 
+    /// Whether a disk may be a volume that is no file or device of its host (libvirt's `<disk type='volume'>`).
+    static func isReachedByVolume(_ type: String) -> Bool { type == "iscsi-direct" }
+
+    /// Whether all that lies below the path of such a pool is its own; `/dev` and its kind are many pools' and everybody's.
+    static func ownsItsPath(_ type: String) -> Bool { !["disk", "iscsi", "iscsi-direct", "scsi", "mpath"].contains(type) }
+
     /// Whether volumes are files in a directory: sparse, and with a folder that others write into too.
     static func isDirectory(_ type: String) -> Bool { ["dir", "fs", "netfs"].contains(type) }
 }

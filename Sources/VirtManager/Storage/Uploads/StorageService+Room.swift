@@ -40,11 +40,7 @@ extension StorageService {
         return pool
     }
 
-    func readOnly(_ pool: PoolState) -> ServiceError {
-        ServiceError(
-            "pool.read_only", .unsupported,
-            "pool '\(pool.name)' is of type '\(pool.observation.type)': its volumes are given from outside")
-    }
+    func readOnly(_ pool: PoolState) -> ServiceError { .readOnlyPool(pool.name, type: pool.observation.type) }
 
     /// `pool.no_space` with figures if the pool cannot take so much more. `candidate`: an upload that is to begin, for which
     /// counts as taken what was promised to others.

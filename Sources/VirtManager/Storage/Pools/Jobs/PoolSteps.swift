@@ -197,13 +197,15 @@ struct PoolSteps {
         let unreadable = use.unreadable.map { "\($0.name) (its definition cannot be read, so maybe)" }
         let users = use.users(ofPool: pool).map(\.name) + unreadable
         guard users.isEmpty else { throw Self.inUse(name, users, "can be deleted when nobody does") }
-        let left = Self.content(world.fleet.volumes(in: name, on: host.name))
+        let left = Self.content(world.fleet.volumes(in: name, on: host.name), of: pool.type)
         guard left.isEmpty else { throw Self.notEmpty(name, left) }
     }
 
-    /// What counts as content: not the folders of a file system, such as `lost+found`.
-    static func content(_ volumes: [VolumeObservation]) -> [String] {
-        volumes.filter { $0.format != "dir" }.map(\.reference.volume).sorted()
+    /// What counts as content: not the folders of a file system, such as `lost+found`, and not what is given from outside, which
+    /// nobody could take out first.
+    static func content(_ volumes: [VolumeObservation], of type: String) -> [String] {
+        if PoolType.formats(of: type).isEmpty { return [] }
+        return volumes.filter { $0.format != "dir" }.map(\.reference.volume).sorted()
     }
 
     // MARK: Refusals
