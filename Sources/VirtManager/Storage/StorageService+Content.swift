@@ -61,6 +61,7 @@ extension StorageService {
             inspector: ImageInspector(stated: options.format.flatMap(ImageFormat.init(rawValue:)), expectedBytes: options.length),
             host: pool.host, pool: pool.name, announced: options.length, limits: limits)
         try await incoming.readHeader()
+        try requireTaken(incoming.format, in: pool)
         let id = try desk.newID()
         inbox.put(incoming, for: id)
         inbox.leave(candidate)

@@ -85,6 +85,24 @@ extension UploadPartTests {
         }
     }
 
+    /// A device would hold the image's header in place of a disk.
+    @Test func aPoolOfDevicesTakesNoImageFormats() async throws {
+        let world = FakeWorld.standard()
+        world.addPool("vg0", path: "/dev/vg0", type: "logical")
+        try await ManagerBench.with([world]) { life in
+            let bytes = QCOW2Builder().build()
+            let calls = world.faults.changingCount
+            let whole = try await refusal {
+                _ = try await life.manager.storage.upload(
+                    pool: "vg0", volume: "new.img", host: nil, UploadOptions(), source: ListSource([bytes]), .sample)
+            }
+            let parts = try await refusal { try await Self.send(life, 0..<bytes.count, of: bytes, pool: "vg0") }
+            #expect([whole, parts].allSatisfy { $0.code == "image.format_not_taken" && $0.detail.contains("raw") }, "\(whole) \(parts)")
+            #expect(world.faults.changingCount == calls)
+            #expect(try life.manager.storage.unfinishedUpload(pool: "vg0", volume: "new.img", host: nil) == nil)
+        }
+    }
+
     @Test func atTheLimitAndOnePast() async throws {
         let bench = try ManagerBench()
         var limits = ServiceLimits()

@@ -33,6 +33,9 @@ final class IncomingUpload: Sendable {
     /// Bytes that are still to come, as far as that is known.
     var outstandingBytes: Int64 { announced.map { announced in max(0, announced - state.withLock { $0.inspector.fileBytes }) } ?? 0 }
 
+    /// What it is, once its header is judged.
+    var format: ImageFormat? { state.withLock { $0.inspector.format } }
+
     /// What was found out, once everything has come: `{format, virtual_bytes, file_bytes, sha256}`.
     var report: JSONValue? { state.withLock { $0.report } }
 

@@ -40,6 +40,16 @@ extension StorageService {
         return pool
     }
 
+    /// Refuses an image in a format that volumes of the pool cannot have: a device holds what a guest sees, and nothing else.
+    func requireTaken(_ format: ImageFormat?, in pool: PoolState) throws(ServiceError) {
+        let taken = PoolType.formats(of: pool.observation.type)
+        guard let format, !taken.contains(format.rawValue) else { return }
+        throw ServiceError(
+            "image.format_not_taken", .invalid,
+            "the image is \(format.rawValue), and pool '\(pool.name)' of type '\(pool.observation.type)' takes: \(taken.joined(separator: ", "))",
+            hints: ["qemu-img convert -O raw makes such a one, or choose another pool"])
+    }
+
     func readOnly(_ pool: PoolState) -> ServiceError { .readOnlyPool(pool.name, type: pool.observation.type) }
 
     /// `pool.no_space` with figures if the pool cannot take so much more. `candidate`: an upload that is to begin, for which

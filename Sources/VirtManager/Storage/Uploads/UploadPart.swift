@@ -66,6 +66,11 @@ struct UploadPart {
             try await uploads.delete(upload)
             throw IncomingUpload.refused(error)
         }
+        let pool = try storage.pool(upload.volume.pool, host: upload.host.text)
+        do { try storage.requireTaken(inspector.format, in: pool) } catch {
+            try await uploads.delete(upload)
+            throw error
+        }
     }
 
     /// Has a job make the volume, under the locks that others look at.
