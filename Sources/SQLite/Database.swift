@@ -49,8 +49,12 @@ package final class Database: Sendable {
     /// Several writes share one commit. If `body` throws, its changes alone are undone and the error comes back; if the commit
     /// fails, all of the batch fail with that error. Once queued a write runs, also if the task is cancelled meanwhile.
     /// `body` runs on the writer's thread and should take well under a millisecond.
+    ///
+    /// - Parameter patience: how long it may wait for another write to share its commit with; zero for none.
     @discardableResult
-    package func write<Result: Sendable>(_ body: @escaping @Sendable (Connection) throws -> Result) async throws -> Result {
+    package func write<Result: Sendable>(
+        patience: Duration = .zero, _ body: @escaping @Sendable (Connection) throws -> Result
+    ) async throws -> Result {
         try await withCheckedThrowingContinuation { (continuation: CheckedContinuation<Result, any Error>) in
             do {
                 try writer.enqueue(
@@ -59,7 +63,7 @@ package final class Database: Sendable {
                             let result = try body(connection)
                             return { continuation.resume(returning: result) }
                         },
-                        fail: { continuation.resume(throwing: $0) }))
+                        fail: { continuation.resume(throwing: $0) }), patience: patience)
             } catch {
                 continuation.resume(throwing: error)
             }

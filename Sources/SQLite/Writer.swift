@@ -6,6 +6,8 @@ internal import Synchronization
 final class Writer: Sendable {
     private struct State {
         var queue: [PendingWrite] = []
+        /// When the queue is written at the latest; nil: at once.
+        var due: ContinuousClock.Instant?
         var isClosing = false
         /// The log is to be emptied as soon as no reader needs it.
         var isLogUnwanted = false
@@ -39,15 +41,23 @@ final class Writer: Sendable {
         try PosixThread.start(name: "gantry-db", stackBytes: 1 << 20) { self.work(slot) }
     }
 
-    func enqueue(_ item: PendingWrite) throws(SQLiteError) {
-        try monitor.withLock { state throws(SQLiteError) in
+    /// - Parameter patience: how long it may wait for another one to share its commit with.
+    func enqueue(_ item: PendingWrite, patience: Duration = .zero) throws(SQLiteError) {
+        let isNew = try monitor.withLock { state throws(SQLiteError) in
             guard !state.isClosing else { throw .closed("Database.write") }
             guard state.queue.count < Self.capacity else {
                 throw SQLiteError(code: SQLITE_BUSY, message: "the queue of writes is full", function: "Database.write")
             }
+            let isFirst = state.queue.isEmpty
             state.queue.append(item)
+            if patience <= .zero {
+                state.due = nil
+            } else if isFirst {
+                state.due = .now + patience
+            }
+            return isFirst || patience <= .zero
         }
-        monitor.signal()
+        if isNew { monitor.signal() }
     }
 
     /// Has the log put back into the file and emptied, now or after one of the next writes.
@@ -106,16 +116,20 @@ final class Writer: Sendable {
         if isBusy == false { monitor.withLock { $0.isLogUnwanted = false } }
     }
 
-    /// Everything that is queued, or nil when closing and empty.
+    /// Everything that is queued, once something of it is due; nil when closing and empty.
     private func nextItems() -> [PendingWrite]? {
-        monitor.wait { state -> [PendingWrite]?? in
-            if !state.queue.isEmpty || state.isLogDue {
+        while true {
+            let (items, left) = monitor.wait { state -> ([PendingWrite]?, Duration?)? in
+                let left = state.isClosing || state.isLogDue ? nil : state.due.map { ContinuousClock.now.duration(to: $0) }
+                if !state.queue.isEmpty, let left, left > .zero { return (nil, left) }
+                guard !state.queue.isEmpty || state.isLogDue else { return state.isClosing ? (nil, nil) : nil }
                 state.isLogDue = false
-                let items = state.queue
-                state.queue = []
-                return .some(items)
+                state.due = nil
+                defer { state.queue = [] }
+                return (state.queue, nil)
             }
-            return state.isClosing ? .some(nil) : nil
+            guard let left else { return items }
+            _ = monitor.wait(for: left) { state in state.due == nil || state.isClosing || state.isLogDue ? true : nil }
         }
     }
 

@@ -21,24 +21,26 @@ import Testing
 
     @Test func aStaleEpochChangesNothing() async throws {
         let old = try await enqueue(try bench.request("toy.build", on: "vm:a", reservations: ["vm:a"]))
-        #expect(try await store.claim(old, newEpoch: 1, holdsLocks: true, at: time))
+        try await store.commit([.claim(old, newEpoch: 1, holdsLocks: true, at: time)])
         var current = old
         current.epoch = 1
         current.steps = [StepState(name: "disk")]
         let step = bench.world.making("disk", "disk-x")
-        try await store.intend(current, ord: 0, step: step, releasesLocks: false, log: [], at: time)
+        try await store.commit([.intend(current, ord: 0, step: step, releasesLocks: false, log: [], at: time)])
         let before = try store.job(old.id)
 
-        #expect(try await store.claim(old, newEpoch: 7, holdsLocks: true, at: time) == false)
+        await #expect(throws: StaleEpoch.self) { try await store.commit([.claim(old, newEpoch: 7, holdsLocks: true, at: time)]) }
         var stale = old
         stale.steps = [StepState(name: "disk")]
         stale.steps[0].phase = .done
         await #expect(throws: StaleEpoch.self) {
-            try await store.intend(stale, ord: 0, step: step, releasesLocks: true, log: [JobLogLine(at: time, message: "x")], at: time)
+            try await store.commit([
+                .intend(stale, ord: 0, step: step, releasesLocks: true, log: [JobLogLine(at: time, message: "x")], at: time)
+            ])
         }
-        await #expect(throws: StaleEpoch.self) { try await store.settle(stale, ord: 0, log: [], at: time) }
-        await #expect(throws: StaleEpoch.self) { try await store.beginUndo(stale, cause: .cancelled, log: []) }
-        await #expect(throws: StaleEpoch.self) { try await store.attach(stale) }
+        await #expect(throws: StaleEpoch.self) { try await store.commit([.settle(stale, ord: 0, log: [], at: time)]) }
+        await #expect(throws: StaleEpoch.self) { try await store.commit([.beginUndo(stale, cause: .cancelled, log: [])]) }
+        await #expect(throws: StaleEpoch.self) { try await store.commit([.attach(stale)]) }
         stale.state = .succeeded
         stale.endedAt = time
         await #expect(throws: StaleEpoch.self) { try await store.end(stale, log: []) }
@@ -124,6 +126,17 @@ import Testing
         #expect(try ids.map { try store.job($0) == nil } == [true, false, true, true, false])
         #expect(try store.job(unfinished.id) != nil)
         #expect(try await store.log(ids[0], after: 0, limit: 10).isEmpty)
+    }
+
+    /// Enqueue; claim and intent; outcome and intent; outcome and end. What cannot be repeated has its outcome written at once.
+    @Test(arguments: [("toy.remove", 2), ("toy.single", 1)]) func aJobTakesFourCommits(_ kind: String, steps: Int) async throws {
+        let life = try bench.live()
+        let before = life.database.commitCounts.commits
+        let job = try await life.enqueue(kind, on: "vm:x")
+        #expect(try await life.end(job).state == .succeeded)
+        #expect(life.database.commitCounts.commits - before == 4)
+        #expect(try life.store.job(job.id)?.steps.map(\.phase) == Array(repeating: .done, count: steps))
+        try await life.stopEmpty()
     }
 
     @Test func manyEnqueuesShareCommits() async throws {

@@ -69,6 +69,38 @@ import Testing
         await database.close()
     }
 
+    @Test func aPatientWriteSharesTheNextCommit() async throws {
+        let database = try ScratchDatabase().open()
+        @Sendable func insert(_ name: String, patience: Duration = .zero) async throws {
+            try await database.write(patience: patience) { try $0.execute("INSERT INTO items (name) VALUES (?1)", [.text(name)]) }
+        }
+        try await withThrowingTaskGroup(of: Void.self) { group in
+            group.addTask { try await insert("patient", patience: .seconds(600)) }
+            while database.waitingWrites == 0 { await Task.yield() }
+            try await insert("urgent")
+            try await group.waitForAll()
+        }
+        #expect(database.commitCounts == (1, 2))
+        // Nobody comes: then it goes alone.
+        try await insert("alone", patience: .milliseconds(1))
+        #expect(database.commitCounts == (2, 3))
+        await database.close()
+    }
+
+    @Test func aPatientWriteIsNotLostAtTheEnd() async throws {
+        let scratch = try ScratchDatabase()
+        let database = try scratch.open()
+        let write = Task {
+            try await database.write(patience: .seconds(600)) { try $0.execute("INSERT INTO items (name) VALUES ('patient')") }
+        }
+        while database.waitingWrites == 0 { await Task.yield() }
+        await database.close()
+        _ = try await write.value
+        let again = try scratch.open()
+        #expect(try Self.names(again) == ["patient"])
+        await again.close()
+    }
+
     @Test func aFailingWriteIsUndoneAlone() async throws {
         let gate = Gate()
         var options = DatabaseOptions()

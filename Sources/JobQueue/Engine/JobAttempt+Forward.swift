@@ -11,7 +11,8 @@ extension JobAttempt {
             let isKnown = job.steps[ord].phase == .intended
             if !isKnown { try await intend(ord) }
             try await perform(ord, mustLook: isKnown)
-            try await settle(ord, .done)
+            // What was in hand at a death must not be so at the next one; and what cannot be repeated is worth a commit of its own.
+            if isKnown || step.stepClass == .probeable { try await settle(ord, .done) } else { settleWithNext(ord) }
             try await pass(.afterOutcome, step)
         }
         job.result = try await result()
@@ -32,10 +33,7 @@ extension JobAttempt {
         job.steps[ord].phase = .intended
         job.steps[ord].epoch = job.epoch
         bump()
-        let lines = takeNotes()
-        try await recording {
-            try await engine.store.intend(job, ord: ord, step: step, releasesLocks: releases, log: lines, at: engine.now())
-        }
+        try await write(.intend(job, ord: ord, step: step, releasesLocks: releases, log: takeNotes(), at: engine.now()))
         if releases {
             hasReleasedLocks = true
             await engine.releaseLocks(job.id)

@@ -24,8 +24,7 @@ extension JobAttempt {
         job.state = .running
         job.blockedBy = []
         bump()
-        let lines = takeNotes()
-        try await recording { try await engine.store.beginUndo(job, cause: cause, log: lines) }
+        try await write(.beginUndo(job, cause: cause, log: takeNotes()))
         publish()
     }
 
@@ -93,8 +92,7 @@ extension JobAttempt {
         job.blockedBy = []
         job.isCancelable = true
         bump()
-        let lines = takeNotes()
-        try await recording { try await engine.store.end(job, log: lines) }
+        try await write(.end(job, log: takeNotes()))
         signal.acceptCancels()
         publish()
     }

@@ -20,6 +20,9 @@ final class JobAttempt {
     /// Whether a look has had to wait for its host since this was last reset.
     var hasWaited = false
     private var notes: [JobLogLine] = []
+    /// Is committed with the next write: a claim with the first intent, an outcome with the next intent or the end. Whatever is
+    /// lost of it with the process shows when the step is looked at again.
+    private var unwritten: [JobWrite] = []
 
     init(job: Job, kind: any JobKind, engine: JobEngine, signal: CancelSignal) {
         self.job = job
@@ -46,7 +49,8 @@ final class JobAttempt {
             }
         } catch is LetGo {
             note("let go: the daemon is stopping")
-            try? await engine.store.appendLog(job.id, takeNotes())
+            try? await write(.log(job.id, takeNotes()))
+            publish()
         } catch is StaleEpoch {
             engine.log.warning("an older attempt stopped: the job was taken over", ["job": job.id.text])
         } catch is SimulatedDeath {
@@ -90,11 +94,10 @@ final class JobAttempt {
         job.startedAt = job.startedAt ?? engine.now()
         fence.seq = job.seq
         let holdsLocks = !job.hasReleasedLocks(steps)
-        let isOurs = try await recording {
-            try await engine.store.claim(fence, newEpoch: job.epoch, holdsLocks: holdsLocks, at: job.startedAt ?? engine.now())
-        }
-        guard isOurs else { throw StaleEpoch(job: job.id) }
-        if job.attempt > 1 { note("attempt \(job.attempt): taken up again after the daemon had ended or let go") }
+        let claim = JobWrite.claim(fence, newEpoch: job.epoch, holdsLocks: holdsLocks, at: job.startedAt ?? engine.now())
+        guard job.attempt > 1 else { return unwritten.append(claim) }
+        try await write(claim)
+        note("attempt \(job.attempt): taken up again after the daemon had ended or let go")
         publish()
     }
 
@@ -103,7 +106,7 @@ final class JobAttempt {
         hasReleasedLocks = job.hasReleasedLocks(steps)
         if hasReleasedLocks { await engine.releaseLocks(job.id) }
         if job.isCancelable { signal.acceptCancels() } else { _ = signal.refuseCancels() }
-        publish()
+        if job.attempt > 1 { publish() }
     }
 
     /// The kind cannot say what its steps are. Without any begun the job ends; else nobody knows how to go on.
@@ -115,6 +118,7 @@ final class JobAttempt {
 
     /// The disk is full or the database gone: shows why the job stands still until writes work. False: the daemon stops.
     private func stall() async -> Bool {
+        unwritten = []
         job.state = .waiting
         job.endedAt = nil
         job.blockedBy = ["database"]
@@ -198,7 +202,7 @@ final class JobAttempt {
 
     private func showRunning() async throws {
         guard job.state == .waiting else { return }
-        try await recording { try await engine.store.attach(job) }
+        try await write(.attach(job))
         job.state = .running
         job.blockedBy = []
         publish()
@@ -216,16 +220,27 @@ final class JobAttempt {
 
     // MARK: Writing
 
-    /// Runs a write to the database; its failure says nothing about the job.
-    func recording<Value: Sendable>(_ write: () async throws -> Value) async throws -> Value {
+    /// Commits `change`, and before it what waits for that. A failure says nothing about the job.
+    func write(_ change: JobWrite) async throws {
+        let writes = unwritten + [change]
+        unwritten = []
         do {
-            return try await write()
+            try await engine.store.commit(writes)
         } catch let error where !(error is StaleEpoch) {
             throw JobStoreFailure(cause: error)
         }
     }
 
+    /// Records what became of a step, and shows it.
     func settle(_ ord: Int, _ phase: StepState.Phase) async throws {
+        try await write(outcome(ord, phase))
+        publish()
+    }
+
+    /// The same for a step that is done, with the next write.
+    func settleWithNext(_ ord: Int) { unwritten.append(outcome(ord, .done)) }
+
+    private func outcome(_ ord: Int, _ phase: StepState.Phase) -> JobWrite {
         job.steps[ord].phase = phase
         // Only the board has seen how far it came: what it did in all stays with the job, and goes with what is undone.
         if phase == .done, let shown = engine.board[job.id], shown.steps.indices.contains(ord) {
@@ -235,10 +250,9 @@ final class JobAttempt {
         }
         if phase != .intended { note("step '\(job.steps[ord].name)' \(phase.rawValue)") }
         bump()
-        let lines = takeNotes()
-        try await recording { try await engine.store.settle(job, ord: ord, log: lines, at: engine.now()) }
+        let write = JobWrite.settle(job, ord: ord, log: takeNotes(), at: engine.now())
         job.updateCancelable(steps, isUndoable: kind.isUndoable)
-        publish()
+        return write
     }
 
     func end(_ state: JobState, _ failure: JobFailure?, keepsResult: Bool = false) async throws {
@@ -249,8 +263,7 @@ final class JobAttempt {
         job.isCancelable = false
         job.blockedBy = []
         bump()
-        let lines = takeNotes()
-        try await recording { try await engine.store.end(job, log: lines) }
+        try await write(.end(job, log: takeNotes()))
         publish()
         guard let failure, state != .succeeded else {
             return engine.log.info("job ended", ["job": job.id.text, "kind": job.kind, "state": state.rawValue])

@@ -24,8 +24,7 @@ package struct JobStore: Sendable {
         return try await database.write { connection in
             if let key = request.idempotency, let earlier = try Self.job(connection, key: key) { return .replayed(earlier) }
             if let superseded {
-                try Self.fence(connection, superseded)
-                try Self.end(connection, superseded, [JobLogLine(at: time, message: "superseded by \(request.id)")])
+                try JobWrite.end(superseded, log: [JobLogLine(at: time, message: "superseded by \(request.id)")]).apply(connection)
             }
             // In their order: the first that is taken tells most.
             for name in request.reservations {
@@ -66,124 +65,13 @@ package struct JobStore: Sendable {
 
     // MARK: Settling
 
-    /// Takes the job for an attempt: epoch and attempt grow, its locks become rows. Answers false if someone else was faster.
-    package func claim(_ job: Job, newEpoch: Int64, holdsLocks: Bool, at time: Timestamp) async throws -> Bool {
-        try await database.write { connection in
-            let changed = try connection.execute(
-                """
-                UPDATE job SET state = 'running', epoch = ?, attempt = attempt + 1, seq = ?, detached = 0,
-                    started_at = coalesce(started_at, ?)
-                WHERE id = ? AND epoch = ? AND ended_at IS NULL
-                """,
-                [
-                    .integer(newEpoch), .integer(job.seq), .integer(time.milliseconds), .text(job.id.text), .integer(job.epoch),
-                ])
-            guard changed == 1 else { return false }
-            if holdsLocks { try Self.writeLocks(connection, job, epoch: newEpoch) }
-            return true
-        }
+    /// Commits changes together, or none of them. Throws `StaleEpoch` where the caller no longer owns the job.
+    package func commit(_ writes: [JobWrite]) async throws {
+        try await database.write { connection in for write in writes { try write.apply(connection) } }
+        if writes.contains(where: \.wipesSecrets) { database.forgetLog() }
     }
 
-    private static func writeLocks(_ connection: Connection, _ job: Job, epoch: Int64) throws {
-        _ = try connection.execute("DELETE FROM job_lock WHERE job_id = ?", [.text(job.id.text)])
-        for lock in job.locks {
-            _ = try connection.execute(
-                "INSERT INTO job_lock (job_id, resource, mode, epoch) VALUES (?, ?, ?, ?)",
-                [.text(job.id.text), .text(lock.resource), .text(lock.mode.rawValue), .integer(epoch)])
-        }
-    }
-
-    /// Runs `body` in one transaction that first proves that the caller still owns the job; throws `StaleEpoch` if not.
-    func fenced(_ job: Job, _ body: @escaping @Sendable (Connection) throws -> Void) async throws {
-        try await database.write { connection in
-            try Self.fence(connection, job)
-            try body(connection)
-        }
-    }
-
-    private static func fence(_ connection: Connection, _ job: Job) throws {
-        let changed = try connection.execute(
-            "UPDATE job SET seq = ? WHERE id = ? AND epoch = ? AND ended_at IS NULL",
-            [.integer(job.seq), .text(job.id.text), .integer(job.epoch)])
-        guard changed == 1 else { throw StaleEpoch(job: job.id) }
-    }
-
-    /// Writes that step `ord` is about to be done. `log` lines share the transaction.
-    package func intend(_ job: Job, ord: Int, step: JobStep, releasesLocks: Bool, log: [JobLogLine], at time: Timestamp) async throws {
-        try await fenced(job) { connection in
-            _ = try connection.execute(
-                """
-                INSERT INTO job_step (job_id, ord, name, class, phase, epoch, started_at) VALUES (?, ?, ?, ?, 'running', ?, ?)
-                ON CONFLICT (job_id, ord) DO UPDATE SET name = excluded.name, class = excluded.class, phase = 'running', epoch = excluded.epoch
-                """,
-                [
-                    .text(job.id.text), .integer(Int64(ord)), .text(step.name), .text(step.stepClass.rawValue), .integer(job.epoch),
-                    .integer(time.milliseconds),
-                ])
-            if releasesLocks { _ = try connection.execute("DELETE FROM job_lock WHERE job_id = ?", [.text(job.id.text)]) }
-            try Self.append(connection, job.id, log)
-        }
-    }
-
-    /// Writes what became of step `ord`: its phase, failures and what was observed.
-    package func settle(_ job: Job, ord: Int, log: [JobLogLine], at time: Timestamp) async throws {
-        guard job.steps.indices.contains(ord) else { return }
-        let step = job.steps[ord]
-        try await fenced(job) { connection in
-            _ = try connection.execute(
-                """
-                UPDATE job_step SET phase = ?, failures = ?, observed = ?, ended_at = ?,
-                    bytes_done = ?, bytes_total = ?, items_done = ?, items_total = ? WHERE job_id = ? AND ord = ?
-                """,
-                [
-                    .text(step.phase.rawValue), .integer(Int64(step.failures)), .optional(step.observed?.text),
-                    step.phase == .intended ? .null : .integer(time.milliseconds), .optional(step.bytesDone), .optional(step.bytesTotal),
-                    .optional(step.itemsDone), .optional(step.itemsTotal), .text(job.id.text), .integer(Int64(ord)),
-                ])
-            if step.phase != .intended {
-                _ = try connection.execute("UPDATE job SET deaths = 0, death_step = NULL WHERE id = ?", [.text(job.id.text)])
-            }
-            try Self.append(connection, job.id, log)
-        }
-    }
-
-    /// Writes that the job goes backwards from now on, why, and that it holds its locks (again).
-    package func beginUndo(_ job: Job, cause: JobFailure, log: [JobLogLine]) async throws {
-        try await fenced(job) { connection in
-            _ = try connection.execute(
-                "UPDATE job SET undo_cause = ? WHERE id = ?", [.text(cause.storedText), .text(job.id.text)])
-            try Self.writeLocks(connection, job, epoch: job.epoch)
-            try Self.append(connection, job.id, log)
-        }
-    }
-
-    /// Ends the job: state, result or failure, its locks and reservations given back, in one transaction.
-    package func end(_ job: Job, log: [JobLogLine]) async throws {
-        try await fenced(job) { connection in try Self.end(connection, job, log) }
-        if job.hadSecrets, job.state.isTerminal { database.forgetLog() }
-    }
-
-    private static func end(_ connection: Connection, _ job: Job, _ log: [JobLogLine]) throws {
-        _ = try connection.execute(
-            "UPDATE job SET state = ?, ended_at = ?, result = ?, failure = ? WHERE id = ?",
-            [
-                .text(job.state.rawValue), .optional(job.endedAt?.milliseconds), .optional(job.result?.text),
-                .optional(job.failure?.storedText), .text(job.id.text),
-            ])
-        if job.state.isTerminal {
-            _ = try connection.execute("DELETE FROM job_lock WHERE job_id = ?", [.text(job.id.text)])
-            _ = try connection.execute("DELETE FROM reservation WHERE job_id = ?", [.text(job.id.text)])
-            if job.hadSecrets { try wipeSecrets(connection, job.id) }
-        }
-        try append(connection, job.id, log)
-    }
-
-    /// Deletes the job's secrets, and overwrites where they were in the file.
-    private static func wipeSecrets(_ connection: Connection, _ id: JobID) throws {
-        try connection.executeScript("PRAGMA secure_delete = ON")
-        defer { try? connection.executeScript("PRAGMA secure_delete = OFF") }
-        _ = try connection.execute("DELETE FROM job_secret WHERE job_id = ?", [.text(id.text)])
-    }
+    package func end(_ job: Job, log: [JobLogLine]) async throws { try await commit([.end(job, log: log)]) }
 
     package func requestCancel(_ id: JobID, seq: Int64) async throws {
         try await database.write { connection in
@@ -198,13 +86,6 @@ package struct JobStore: Sendable {
     package func detach(_ ids: [JobID]) async throws {
         try await database.write { connection in
             for id in ids { _ = try connection.execute("UPDATE job SET detached = 1 WHERE id = ?", [.text(id.text)]) }
-        }
-    }
-
-    /// Notes that the job is worked on again. Throws `StaleEpoch`.
-    package func attach(_ job: Job) async throws {
-        try await fenced(job) { connection in
-            _ = try connection.execute("UPDATE job SET detached = 0 WHERE id = ?", [.text(job.id.text)])
         }
     }
 
@@ -224,19 +105,7 @@ package struct JobStore: Sendable {
         }
     }
 
-    package func appendLog(_ id: JobID, _ lines: [JobLogLine]) async throws {
-        try await database.write { connection in try Self.append(connection, id, lines) }
-    }
-
-    static func append(_ connection: Connection, _ id: JobID, _ lines: [JobLogLine]) throws {
-        for line in lines {
-            _ = try connection.execute(
-                """
-                INSERT INTO job_log (job_id, n, at, message)
-                SELECT ?1, coalesce((SELECT max(n) FROM job_log WHERE job_id = ?1), 0) + 1, ?2, ?3
-                """, [.text(id.text), .integer(line.at.milliseconds), .text(line.message)])
-        }
-    }
+    package func appendLog(_ id: JobID, _ lines: [JobLogLine]) async throws { try await commit([.log(id, lines)]) }
 
     /// Deletes ended jobs older than the given times, at most 1000 at once, and gives pages back to the file system; answers
     /// how many went.

@@ -50,9 +50,12 @@ package struct EventStore: Sendable {
 
     package init(_ database: Database) { self.database = database }
 
+    /// Nobody waits for an event as for a promise: it goes to the disk with what does, as a rule a job's next step.
+    private static let patience = Duration.milliseconds(10)
+
     /// Writes in one transaction and answers the events with their ids; one that was told before is left out.
     func append(_ entries: [Entry], _ subjects: [Subject]) async throws -> [Event] {
-        try await database.write { connection in
+        try await database.write(patience: Self.patience) { connection in
             var written: [Event] = []
             for entry in entries {
                 var event = entry.event

@@ -78,7 +78,8 @@ struct CellTrial: Sendable {
         if try await life.settledOrDied(job) == nil {
             try await life.died()
             life = try await bench.start { try await controller.pass($0, $1) }
-            attempts = 2
+            // The claim is written with the first intent: before that the job never began.
+            attempts = cell.site.point == .beforeIntent && cell.site.step == steps.first?.name ? 1 : 2
         }
         let end = try await life.end(job)
         var verdict = Verdict(cell: cell)
