@@ -23,6 +23,8 @@ package protocol HostConnection: AnyObject, Sendable, HostDevices, HostBlockJobs
     func machines() async throws(HypervisorError) -> [MachineObservation]
     /// nil if there is none.
     func machine(_ id: MachineID) async throws(HypervisorError) -> MachineObservation?
+    /// The cheapest look there is; nil if there is no such machine.
+    func state(of id: MachineID) async throws(HypervisorError) -> StateObservation?
     /// The definition as the driver has it, without secrets.
     func machineXML(_ id: MachineID, inactive: Bool) async throws(HypervisorError) -> String
     /// What in the definition reaches beyond the guest and is none of our making: passed-through devices, arguments for the

@@ -38,11 +38,13 @@ struct EventRegistrations: Sendable {
 // Everything below runs on the event loop's thread, which serves all hosts: nothing here may block or call a host.
 // The getters used (UUID, name) read the object itself.
 
-private func push(machine domain: OpaquePointer?, _ opaque: UnsafeMutableRawPointer?) {
+private func push(
+    machine domain: OpaquePointer?, _ opaque: UnsafeMutableRawPointer?, as event: (MachineID) -> HostEvent = HostEvent.machine
+) {
     guard let domain, let queue = SubscriptionTable.find(opaque)?.queue else { return }
     var bytes = [UInt8](repeating: 0, count: Int(VIR_UUID_BUFLEN))
     guard virDomainGetUUID(domain, &bytes) == 0, let id = MachineID(bytes: bytes) else { return queue.push(.resync) }
-    queue.push(.machine(id))
+    queue.push(event(id))
 }
 
 private func push(pool: OpaquePointer?, _ opaque: UnsafeMutableRawPointer?) {
@@ -52,10 +54,19 @@ private func push(pool: OpaquePointer?, _ opaque: UnsafeMutableRawPointer?) {
 }
 
 private func onLifecycle(
-    _: OpaquePointer?, domain: OpaquePointer?, _: Int32, _: Int32, opaque: UnsafeMutableRawPointer?
+    _: OpaquePointer?, domain: OpaquePointer?, event: Int32, detail: Int32, opaque: UnsafeMutableRawPointer?
 ) -> Int32 {
-    push(machine: domain, opaque)
+    push(machine: domain, opaque, as: isOnlyState(event, detail) ? HostEvent.state : HostEvent.machine)
     return 0
+}
+
+private func isOnlyState(_ event: Int32, _ detail: Int32) -> Bool {
+    let detail = UInt32(bitPattern: detail)
+    return switch virDomainEventType(rawValue: UInt32(bitPattern: event)) {
+    case VIR_DOMAIN_EVENT_SUSPENDED: detail == VIR_DOMAIN_EVENT_SUSPENDED_PAUSED.rawValue
+    case VIR_DOMAIN_EVENT_RESUMED: detail == VIR_DOMAIN_EVENT_RESUMED_UNPAUSED.rawValue
+    default: false
+    }
 }
 
 private func onDomain(_: OpaquePointer?, domain: OpaquePointer?, opaque: UnsafeMutableRawPointer?) {

@@ -18,6 +18,15 @@ extension LibvirtConnection {
         }
     }
 
+    package func state(of id: MachineID) async throws(HypervisorError) -> StateObservation? {
+        do {
+            return try await read("virDomainGetState") { try MachineReading.state($0.domain(id)) }
+        } catch {
+            if error.code == .machineNotFound { return nil }
+            throw error
+        }
+    }
+
     package func machineXML(_ id: MachineID, inactive: Bool) async throws(HypervisorError) -> String {
         try await read("virDomainGetXMLDesc") { connection in
             let flags = inactive ? VIR_DOMAIN_XML_INACTIVE.rawValue : 0

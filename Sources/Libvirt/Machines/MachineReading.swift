@@ -42,18 +42,35 @@ enum MachineReading {
 
     static func observe(_ handle: DomainHandle) throws -> MachineObservation {
         let persistent = try handle.status("virDomainIsPersistent") { virDomainIsPersistent($0) }
-        // A transient domain has neither of these; not every driver has managed saves.
+        // A transient domain has neither of these.
         var autostart: Int32 = 0
         if persistent == 1 { _ = try? handle.status("virDomainGetAutostart") { virDomainGetAutostart($0, &autostart) } }
-        let saved = try? handle.status("virDomainHasManagedSaveImage") { virDomainHasManagedSaveImage($0, 0) }
         return try observe(
-            handle, DomainFlags(isPersistent: persistent == 1, autostart: autostart == 1, hasManagedSave: saved == 1))
+            handle, DomainFlags(isPersistent: persistent == 1, autostart: autostart == 1, hasManagedSave: hasManagedSave(handle)))
     }
 
-    private static func observe(_ handle: DomainHandle, _ flags: DomainFlags) throws -> MachineObservation {
+    /// The state alone: two calls for an active domain, the way to it included.
+    static func state(_ handle: DomainHandle) throws -> StateObservation {
+        let (state, reason) = try numbers(handle)
+        var meaning = DomainState(state: state, reason: reason, hasManagedSave: false)
+        if !meaning.state.isActive { meaning = DomainState(state: state, reason: reason, hasManagedSave: hasManagedSave(handle)) }
+        return StateObservation(state: meaning.state, reason: meaning.reason)
+    }
+
+    private static func numbers(_ handle: DomainHandle) throws -> (state: Int32, reason: Int32) {
         var state: Int32 = 0
         var reason: Int32 = 0
         try handle.status("virDomainGetState") { virDomainGetState($0, &state, &reason, 0) }
+        return (state, reason)
+    }
+
+    /// Not every driver has managed saves.
+    private static func hasManagedSave(_ handle: DomainHandle) -> Bool {
+        (try? handle.status("virDomainHasManagedSaveImage") { virDomainHasManagedSaveImage($0, 0) }) == 1
+    }
+
+    private static func observe(_ handle: DomainHandle, _ flags: DomainFlags) throws -> MachineObservation {
+        let (state, reason) = try numbers(handle)
         let xml = try handle.text("virDomainGetXMLDesc") { virDomainGetXMLDesc($0, 0) }
         // Metadata of others may lie too deep for any parser. One such domain must not hide all others of its host.
         let readable = try? DomainDescription(xml: xml)

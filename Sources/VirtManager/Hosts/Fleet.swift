@@ -97,6 +97,15 @@ package final class Fleet: Sendable {
         }
     }
 
+    /// Takes a look at the state of an active machine alone.
+    func take(state seen: StateObservation, of id: MachineID, on host: HostName, ticket: UInt64) {
+        state.withLock { state in
+            guard state.stocks[host]?.take(state: seen, of: id, ticket: ticket) == true else { return }
+            changes.noteMachine(host, id, state.stocks[host]?.machines[id])
+            Self.rebuild(&state, host, [id], installation)
+        }
+    }
+
     func take(all machines: [MachineObservation], on host: HostName, ticket: UInt64) {
         state.withLock { state in
             guard let changed = state.stocks[host]?.take(all: machines, ticket: ticket) else { return }

@@ -8,11 +8,13 @@ package import Telemetry
 package final class HostMonitor: Sendable {
     private struct Dirt {
         var machines: Set<MachineID> = []
+        /// Of which only the state is new.
+        var states: Set<MachineID> = []
         var pools: Set<String> = []
         var networks = false
         var everything = false
         var lost: String?
-        var isEmpty: Bool { machines.isEmpty && pools.isEmpty && !networks && !everything && lost == nil }
+        var isEmpty: Bool { machines.isEmpty && states.isEmpty && pools.isEmpty && !networks && !everything && lost == nil }
     }
 
     let host: ManagedHost
@@ -221,6 +223,7 @@ package final class HostMonitor: Sendable {
             note { dirt in
                 switch event {
                 case .machine(let id): dirt.machines.insert(id)
+                case .state(let id): dirt.states.insert(id)
                 case .pool(let name): dirt.pools.insert(name)
                 case .network: dirt.networks = true
                 case .resync: dirt.everything = true
@@ -237,33 +240,37 @@ package final class HostMonitor: Sendable {
 
     private func bringUpToDate(_ batch: Dirt) async {
         do {
-            if batch.everything || batch.machines.count > 500 {
+            // One of a listing costs half of one by itself.
+            if batch.everything || batch.machines.count > max(500, host.state.machineCount / 2) {
                 return await sweepHelpers(among: try await host.refreshAll(), isTrying: true)
             }
             if batch.networks { try await host.refreshNetworks() }
             if !batch.pools.isEmpty { try await host.refreshPools() }
             for pool in batch.pools { _ = try? await host.refresh(pool: pool) }
-            await refresh(batch.machines)
+            await eachOf(batch.machines) { [host] id throws(HypervisorError) in _ = try await host.refresh(id) }
+            await eachOf(batch.states.subtracting(batch.machines)) { [host] id throws(HypervisorError) in
+                _ = try await host.refreshState(id)
+            }
         } catch {
             handle(error)
         }
     }
 
-    private func refresh(_ machines: Set<MachineID>) async {
+    /// Looks at machines, four at once.
+    private func eachOf(
+        _ machines: Set<MachineID>, _ look: @escaping @Sendable (MachineID) async throws(HypervisorError) -> Void
+    ) async {
         await withTaskGroup(of: Void.self) { group in
             var rest = machines.makeIterator()
-            for _ in 0..<4 {
-                guard let id = rest.next() else { break }
-                group.addTask { await self.refresh(id) }
+            func begin() {
+                guard let id = rest.next() else { return }
+                group.addTask { [self] in
+                    do throws(HypervisorError) { try await look(id) } catch { handle(error) }
+                }
             }
-            while await group.next() != nil {
-                if let id = rest.next() { group.addTask { await self.refresh(id) } }
-            }
+            for _ in 0..<4 { begin() }
+            while await group.next() != nil { begin() }
         }
-    }
-
-    private func refresh(_ id: MachineID) async {
-        do { try await host.refresh(id) } catch { handle(error) }
     }
 
     private func relist() async {

@@ -10,6 +10,8 @@ struct HostStock: Sendable {
     var volumes: [String: [String: VolumeObservation]] = [:]
     var machines: [MachineID: MachineObservation] = [:]
     var tickets: [MachineID: UInt64] = [:]
+    /// Of the last look at a state alone, where that was later than the last whole look.
+    var stateTickets: [MachineID: UInt64] = [:]
     var volumeTickets: [VolumeReference: UInt64] = [:]
     /// Of the last listing of each pool.
     var listingTickets: [String: UInt64] = [:]
@@ -64,6 +66,15 @@ struct HostStock: Sendable {
     /// Takes one look at one machine; false if a later look was taken before.
     mutating func take(_ id: MachineID, _ observation: MachineObservation?, ticket: UInt64) -> Bool {
         guard ticket > tickets[id] ?? 0 else { return false }
+        var observation = observation
+        if let later = stateTickets[id], later > ticket {
+            // It was active since. Where this look found it otherwise, the one that the change calls for is still to come.
+            guard let shown = machines[id], observation?.state.isActive == true else { return false }
+            observation?.state = shown.state
+            observation?.stateReason = shown.stateReason
+        } else {
+            stateTickets[id] = nil
+        }
         tickets[id] = ticket
         guard let observation, !observation.name.hasPrefix(helperMachinePrefix) else {
             addresses[id] = nil
@@ -73,6 +84,19 @@ struct HostStock: Sendable {
         if !observation.state.isActive { addresses[id] = nil }
         guard machines[id] != observation else { return false }
         machines[id] = observation
+        return true
+    }
+
+    /// Takes a look at the state of an active machine alone; false if that changes nothing that is shown.
+    mutating func take(state: StateObservation, of id: MachineID, ticket: UInt64) -> Bool {
+        guard ticket > max(tickets[id] ?? 0, stateTickets[id] ?? 0), var machine = machines[id], machine.state.isActive else {
+            return false
+        }
+        stateTickets[id] = ticket
+        guard machine.state != state.state || machine.stateReason != state.reason else { return false }
+        machine.state = state.state
+        machine.stateReason = state.reason
+        machines[id] = machine
         return true
     }
 
@@ -88,6 +112,7 @@ struct HostStock: Sendable {
             if take(id, nil, ticket: ticket) { changed.insert(id) }
         }
         tickets = tickets.filter { machines[$0.key] != nil || $0.value >= ticket }
+        stateTickets = stateTickets.filter { machines[$0.key] != nil }
         return changed
     }
 }

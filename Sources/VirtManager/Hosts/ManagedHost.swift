@@ -53,6 +53,18 @@ package final class ManagedHost: Sendable {
         return seen
     }
 
+    /// Looks at what one machine is doing and shows it. A guest that was paused or goes on has nothing else that is new, and
+    /// is known already; everything else is a whole look. Answers what was seen; nil if the machine is not there.
+    func refreshState(_ id: MachineID) async throws(HypervisorError) -> MachineObservation? {
+        guard var known = fleet.lastSeen(id, on: name), known.state.isActive else { return try await refresh(id) }
+        let ticket = fleet.nextTicket()
+        guard let seen = try await connection.state(of: id), seen.state.isActive else { return try await refresh(id) }
+        fleet.take(state: seen, of: id, on: name, ticket: ticket)
+        known.state = seen.state
+        known.stateReason = seen.reason
+        return known
+    }
+
     /// Lists all machines, pools, networks and volumes anew. Answers the machines, helper machines among them.
     @discardableResult
     func refreshAll() async throws(HypervisorError) -> [MachineObservation] {

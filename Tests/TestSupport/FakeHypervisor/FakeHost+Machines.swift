@@ -9,6 +9,12 @@ extension FakeHost {
         try await call(.machine, id.text) { $0.machines[id]?.observation }
     }
 
+    package func state(of id: MachineID) async throws(HypervisorError) -> StateObservation? {
+        try await call(.state, id.text) { state in
+            (state.machines[id]?.observation).map { StateObservation(state: $0.state, reason: $0.stateReason) }
+        }
+    }
+
     package func machineXML(_ id: MachineID, inactive: Bool) async throws(HypervisorError) -> String {
         try await call(.machineXML, id.text) { state throws(HypervisorError) in
             let machine = try state.machine(id)

@@ -1,7 +1,7 @@
 /// The calls of `HostConnection` and of its transfers, as names for faults, counters and the call log.
 package enum FakeMethod: String, Sendable, CaseIterable {
     case connect, ping, close
-    case machines, machine, machineXML, define, undefine, start, destroy, requestShutdown, requestReboot, reset, suspend, resume
+    case machines, machine, state, machineXML, define, undefine, start, destroy, requestShutdown, requestReboot, reset, suspend, resume
     case change, markStarted, abortOperation
     case addresses, pingAgent
     case pools, volumes, volume, refreshPool, createVolume, deleteVolume, fileSize, readVolume
@@ -24,7 +24,8 @@ package enum FakeMethod: String, Sendable, CaseIterable {
             .abortBlockJob, .startHelper, .startProcess, .setTime, .definePool, .startPool, .stopPool, .undefinePool,
             .setPoolAutostart, .defineNetwork, .startNetwork, .stopNetwork, .undefineNetwork, .setNetworkAutostart, .reserve, .release:
             true
-        case .connect, .ping, .close, .machines, .machine, .machineXML, .addresses, .pingAgent, .pools, .volumes, .volume, .fileSize,
+        case .connect, .ping, .close, .machines, .machine, .state, .machineXML, .addresses, .pingAgent, .pools, .volumes, .volume,
+            .fileSize,
             .readVolume,
             .openDownload, .downloadRead, .downloadAbort, .networks, .leases, .capabilities, .lint, .blockJob, .process, .screenshot,
             .statistics:

@@ -116,6 +116,24 @@ struct PortCase: Sendable {
             try await host.resume(spec.id)
             try must(try await seen(host, spec.id).state == .running, "not running")
         },
+        PortCase("stateAlone") { host, spec in
+            func agrees(_ state: RunState) async throws {
+                let (whole, alone) = (try await seen(host, spec.id), try await host.state(of: spec.id))
+                try must(alone == StateObservation(state: whole.state, reason: whole.stateReason), "\(String(describing: alone))")
+                try must(whole.state == state, "\(whole.state) instead of \(state)")
+            }
+            try must(try await host.state(of: spec.id) == nil, "there is one")
+            try await host.define(spec)
+            try await agrees(.stopped)
+            try await host.start(spec.id)
+            try await agrees(.running)
+            try await host.suspend(spec.id)
+            try await agrees(.paused)
+            try await host.resume(spec.id)
+            try await agrees(.running)
+            try await host.destroy(spec.id)
+            try await agrees(.stopped)
+        },
         PortCase("wrongStates") { host, spec in
             try await host.define(spec)
             try await must(fail: .invalidState) { try await host.suspend(spec.id) }

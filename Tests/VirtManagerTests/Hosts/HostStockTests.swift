@@ -76,6 +76,57 @@ import Testing
         #expect(stock.observation(of: Self.one) == Self.volume())
     }
 
+    // MARK: States alone
+
+    private static let id = MachineID.sample(1)
+
+    private static func machine(_ state: RunState = .running, _ description: String = "") -> MachineObservation {
+        var machine = MachineObservation(
+            id: id, name: "one", state: state, stateReason: "", isPersistent: true, autostart: false,
+            hardware: MachineHardware(accelerator: .tcg, vcpus: 1, vcpusMax: 1, memoryBytes: 1 << 28, memoryMaxBytes: 1 << 28))
+        machine.description = description
+        return machine
+    }
+
+    private static func look(_ state: RunState) -> StateObservation { StateObservation(state: state, reason: "") }
+
+    @Test func anOlderWholeLookKeepsTheStateOfALaterOne() {
+        var stock = Self.stock()
+        let taken = [
+            stock.take(Self.id, Self.machine(), ticket: 1), stock.take(state: Self.look(.paused), of: Self.id, ticket: 3),
+            stock.take(Self.id, Self.machine(.running, "new"), ticket: 2),
+        ]
+        #expect(taken == [true, true, true])
+        #expect(stock.machines[Self.id]?.state == .paused && stock.machines[Self.id]?.description == "new")
+        // One that is later yet says what is so.
+        let isTaken = stock.take(Self.id, Self.machine(.running, "new"), ticket: 4)
+        #expect(isTaken && stock.machines[Self.id]?.state == .running)
+    }
+
+    @Test func anOlderStateChangesNothing() {
+        var stock = Self.stock()
+        let taken = [
+            stock.take(Self.id, Self.machine(), ticket: 5), stock.take(state: Self.look(.paused), of: Self.id, ticket: 4),
+            stock.take(state: Self.look(.paused), of: Self.id, ticket: 7), stock.take(state: Self.look(.running), of: Self.id, ticket: 6),
+        ]
+        #expect(taken == [true, false, true, false])
+        #expect(stock.machines[Self.id]?.state == .paused)
+    }
+
+    /// Off and on again while the state was looked at: the events of that bring whole looks.
+    @Test func anOlderWholeLookAtAMachineThatWasOffIsLeftOut() {
+        var stock = Self.stock()
+        let taken = [
+            stock.take(Self.id, Self.machine(), ticket: 1), stock.take(state: Self.look(.paused), of: Self.id, ticket: 4),
+            stock.take(Self.id, Self.machine(.stopped), ticket: 2), stock.take(Self.id, nil, ticket: 3),
+        ]
+        #expect(taken == [true, true, false, false])
+        #expect(stock.machines[Self.id]?.state == .paused)
+        let late = [stock.take(Self.id, nil, ticket: 5), stock.take(state: Self.look(.paused), of: Self.id, ticket: 6)]
+        #expect(late == [true, false])
+        #expect(stock.machines.isEmpty)
+    }
+
     @Test func poolsDoNotMindEachOther() {
         var stock = Self.stock()
         let other = VolumeReference(pool: "fast", volume: "one.qcow2")

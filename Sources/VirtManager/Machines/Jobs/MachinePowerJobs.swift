@@ -66,18 +66,18 @@ package struct MachinePowerJob: JobKind {
         let shutdown = power.shutdown(grace: .milliseconds(target.graceMilliseconds), thenStop: target.thenStop)
         switch action {
         case .start:
-            return [power.prepare(restore: target.restore), power.start(undoable: false), power.settle()]
+            return [power.prepare(restore: target.restore), power.start(undoable: false), power.settle(hasBooted: true)]
                 + (try gates.steps(target.waitFor))
         case .shutdown: return [shutdown]
         case .stop: return [power.stop()]
         case .reboot:
-            return [shutdown, power.prepare(restore: false), power.start(undoable: false), power.settle()]
+            return [shutdown, power.prepare(restore: false), power.start(undoable: false), power.settle(hasBooted: true)]
                 + (try gates.steps(target.waitFor))
         case .reset:
             let mark = gates.needsMark(target.waitFor) ? [gates.markConsole()] : []
             return mark + [power.reset(since: target.requestedAtMilliseconds)] + (try gates.steps(target.waitFor))
         case .pause: return [power.pause()]
-        case .resume: return [power.resume(), power.settle()]
+        case .resume: return [power.resume(), power.settle(hasBooted: false)]
         case .save: return [power.save()]
         }
     }

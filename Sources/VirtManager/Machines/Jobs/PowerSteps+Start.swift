@@ -84,9 +84,9 @@ extension PowerSteps {
             }, undo: undoable ? undo : nil)
     }
 
-    /// After a start or a resume: sets the clock of a guest that stood still, and lets the file with the firmware's variables
-    /// show as a volume. Never fails; says in the log what happened.
-    func settle() -> JobStep {
+    /// After a start or a resume: sets the clock of a guest that stood still, and after a start lets the file with the firmware's
+    /// variables show as a volume. Never fails; says in the log what happened. The step before has just looked.
+    func settle(hasBooted: Bool) -> JobStep {
         let hasRun = Flag()
         return JobStep(
             "settle", .ensure,
@@ -95,9 +95,11 @@ extension PowerSteps {
                 defer { hasRun.isSet.store(true, ordering: .releasing) }
                 let host = try world.host(host)
                 do {
-                    guard let seen = try await host.refresh(machine), seen.state.isActive else { return }
+                    var known = host.fleet.lastSeen(machine, on: host.name)
+                    if known == nil { known = try await host.refresh(machine) }
+                    guard let seen = known, seen.state.isActive else { return }
                     await GuestClock(world: world, host: host, machine: seen).set(context)
-                    try await host.refreshNVRAM(of: seen)
+                    if hasBooted { try await host.refreshNVRAM(of: seen) }
                 } catch let error as HypervisorError {
                     context.log("could not look after the started machine: \(error.message)")
                 }

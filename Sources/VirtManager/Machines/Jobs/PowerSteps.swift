@@ -14,8 +14,11 @@ struct PowerSteps {
     }
 
     /// A step whose effect is that the machine is in one of `states`.
+    ///
+    /// - Parameter isLive: whether the process goes on through it, so that a look at the state tells all that is new.
     func bring(
         _ name: String, to reached: @escaping @Sendable (RunState) -> Bool, isPointOfNoReturn: Bool = false, goneIsDone: Bool = false,
+        isLive: Bool = false,
         act: @escaping @Sendable (ManagedHost, StepContext) async throws -> Void,
         undo: (@Sendable (StepContext) async throws -> Void)? = nil
     ) -> JobStep {
@@ -23,7 +26,7 @@ struct PowerSteps {
             name, .ensure, isPointOfNoReturn: isPointOfNoReturn,
             probe: { [world, host, machine] _ in
                 try await world.probe(host) { host in
-                    guard let seen = try await host.refresh(machine) else {
+                    guard let seen = try await isLive ? host.refreshState(machine) : host.refresh(machine) else {
                         if goneIsDone { return .done }
                         throw gone()
                     }
@@ -38,7 +41,7 @@ struct PowerSteps {
     }
 
     func pause() -> JobStep {
-        bring("pause", to: { $0 == .paused }, act: { [machine] host, _ in try await host.connection.suspend(machine) })
+        bring("pause", to: { $0 == .paused }, isLive: true, act: { [machine] host, _ in try await host.connection.suspend(machine) })
     }
 
     /// Writes the guest's memory to the host's disk; the next start goes on from there.
@@ -47,7 +50,7 @@ struct PowerSteps {
     }
 
     func resume() -> JobStep {
-        bring("resume", to: { $0 == .running }, act: { [machine] host, _ in try await host.connection.resume(machine) })
+        bring("resume", to: { $0 == .running }, isLive: true, act: { [machine] host, _ in try await host.connection.resume(machine) })
     }
 
     /// Asks the guest to power off and waits `grace` for it; then pulls the plug if `thenStop`, else fails.
@@ -84,7 +87,7 @@ struct PowerSteps {
             let isOff = try await wait(world, host, machine, for: min(left, .seconds(4))) { seen in
                 !(seen?.state.isActive ?? false) || world.impatience.isFelt(for: job)
             }
-            if world.impatience.isFelt(for: job) { return try await host.refresh(machine)?.state.isActive != true }
+            if world.impatience.isFelt(for: job) { return try await host.refreshState(machine)?.state.isActive != true }
             if isOff || passed() >= grace { return isOff }
         }
     }
@@ -120,7 +123,7 @@ struct PowerSteps {
     ) async throws -> Bool {
         let passed = world.clock.stopwatch()
         while true {
-            if isReached(try await host.refresh(machine)) { return true }
+            if isReached(try await host.refreshState(machine)) { return true }
             let left = limit - passed()
             if left <= .zero { return false }
             try await world.clock.sleep(for: min(left, .milliseconds(100)))
