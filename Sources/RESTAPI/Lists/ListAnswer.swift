@@ -3,8 +3,9 @@ internal import JSON
 
 /// A list as it goes out: `{"items": […], "next": …}`, or one line of JSON per thing.
 enum ListAnswer {
-    static func make(_ exchange: Exchange, _ objects: [EncodedObject], _ list: ListQuery) -> HTTPResponse {
-        let (items, next) = list.page(of: objects)
+    /// - Parameter isOrdered: whether `objects` come in the list's default order.
+    static func make(_ exchange: Exchange, _ objects: [EncodedObject], _ list: ListQuery, isOrdered: Bool = false) -> HTTPResponse {
+        let (items, next) = isOrdered ? list.page(ofOrdered: objects) : list.page(of: objects)
         return make(exchange, items, next: next?.text)
     }
 

@@ -35,14 +35,45 @@ struct ListQuery {
         let field = isDescending ? String(sort.dropFirst()) : sort
         var keyed: [(key: [String], object: EncodedObject)] = []
         for object in objects where filters.allSatisfy({ $0.matches(object) }) {
-            keyed.append(([object.text(field) ?? ""] + shape.tie.map { object.text($0) ?? "" }, object))
+            keyed.append((key(of: object, by: field), object))
         }
         keyed.sort { Self.isBefore($0.key, $1.key, isDescending) }
         if let after { keyed.removeAll { !Self.isBefore(after.key, $0.key, isDescending) } }
         let items = keyed.prefix(limit)
         let next = keyed.count > limit ? items.last.map { Cursor(sort: sort, key: $0.key) } : nil
-        return (items.map { item in fields.map(item.object.selecting) ?? item.object }, next)
+        return (items.map { shown($0.object) }, next)
     }
+
+    /// The same of objects that come in the list's default order: in that order no more of them are looked at than are wanted.
+    func page(ofOrdered objects: [EncodedObject]) -> (items: [EncodedObject], next: Cursor?) {
+        guard sort == shape.sorts.first else { return page(of: objects) }
+        var items: [EncodedObject] = []
+        for object in objects[start(in: objects)...] where filters.allSatisfy({ $0.matches(object) }) {
+            if items.count == limit {
+                return (items.map(shown), items.last.map { Cursor(sort: sort, key: key(of: $0, by: sort)) })
+            }
+            items.append(object)
+        }
+        return (items.map(shown), nil)
+    }
+
+    /// Where the page begins.
+    private func start(in objects: [EncodedObject]) -> Int {
+        guard let after else { return 0 }
+        var low = 0
+        var high = objects.count
+        while low < high {
+            let middle = (low + high) / 2
+            if Self.isBefore(after.key, key(of: objects[middle], by: sort), false) { high = middle } else { low = middle + 1 }
+        }
+        return low
+    }
+
+    private func key(of object: EncodedObject, by field: String) -> [String] {
+        [object.text(field) ?? ""] + shape.tie.map { object.text($0) ?? "" }
+    }
+
+    private func shown(_ object: EncodedObject) -> EncodedObject { fields.map(object.selecting) ?? object }
 
     /// The value sorted by goes up or down; the tie always goes up.
     private static func isBefore(_ left: [String], _ right: [String], _ isDescending: Bool) -> Bool {

@@ -1,3 +1,4 @@
+internal import Hypervisor
 internal import JSON
 internal import Synchronization
 internal import VirtManager
@@ -11,14 +12,23 @@ final class MachineCache: Sendable {
         let entityTag: String
     }
 
-    /// Keeps the view, so that its identity cannot pass to another one.
     private struct Entry {
         let machine: MachineView
         let object: EncodedObject
     }
 
+    /// Which machine of which host.
+    private struct Key: Hashable {
+        let id: MachineID
+        let host: HostName
+    }
+
     private struct State {
-        var entries: [ObjectIdentifier: Entry] = [:]
+        /// Of machines that were asked for by themselves.
+        var singles: [Key: Entry] = [:]
+        /// Of the last list, in its order.
+        var listed: [Entry] = []
+        var generation: UInt64?
         var list: List?
     }
 
@@ -31,14 +41,21 @@ final class MachineCache: Sendable {
     }
 
     func object(_ machine: MachineView) -> EncodedObject {
-        state.withLock { Self.object(machine, &$0) }
+        state.withLock { state in
+            let key = Key(id: machine.id, host: machine.host)
+            if let entry = state.singles[key], entry.machine === machine { return entry.object }
+            // Those of machines that are gone pile up.
+            if state.singles.count > 20_000 { state.singles = [:] }
+            let entry = Self.listed(machine, &state) ?? Entry(machine: machine, object: EncodedObject(machine))
+            state.singles[key] = entry
+            return entry.object
+        }
     }
 
     func objects(_ view: FleetView) -> [EncodedObject] {
         state.withLock { state in
-            let objects = view.machines.map { Self.object($0, &state) }
-            Self.forget(&state, except: view)
-            return objects
+            Self.learn(view, &state)
+            return state.listed.map(\.object)
         }
     }
 
@@ -51,19 +68,41 @@ final class MachineCache: Sendable {
         return list
     }
 
-    private static func object(_ machine: MachineView, _ state: inout State) -> EncodedObject {
-        let key = ObjectIdentifier(machine)
-        if let entry = state.entries[key] { return entry.object }
-        let object = EncodedObject(machine)
-        state.entries[key] = Entry(machine: machine, object: object)
-        // Views that nobody lists pile up where only single machines are asked for.
-        if state.entries.count > 20_000 { state.entries = [key: Entry(machine: machine, object: object)] }
-        return object
+    /// Goes through the last list and the new one side by side: both are in one order, and most of it is the same.
+    private static func learn(_ view: FleetView, _ state: inout State) {
+        guard state.generation != view.generation else { return }
+        var listed: [Entry] = []
+        listed.reserveCapacity(view.machines.count)
+        var place = 0
+        for machine in view.machines {
+            while place < state.listed.count, state.listed[place].machine !== machine, !isBefore(machine, state.listed[place].machine) {
+                place += 1
+            }
+            if place < state.listed.count, state.listed[place].machine === machine {
+                listed.append(state.listed[place])
+                place += 1
+            } else {
+                let single = state.singles[Key(id: machine.id, host: machine.host)]
+                listed.append(
+                    single.flatMap { $0.machine === machine ? $0 : nil } ?? Entry(machine: machine, object: EncodedObject(machine)))
+            }
+        }
+        state.listed = listed
+        state.generation = view.generation
     }
 
-    private static func forget(_ state: inout State, except view: FleetView) {
-        guard state.entries.count > view.machines.count + 64 else { return }
-        let current = Set(view.machines.map { ObjectIdentifier($0) })
-        state.entries = state.entries.filter { current.contains($0.key) }
+    private static func listed(_ machine: MachineView, _ state: inout State) -> Entry? {
+        var low = 0
+        var high = state.listed.count
+        while low < high {
+            let middle = (low + high) / 2
+            if isBefore(state.listed[middle].machine, machine) { low = middle + 1 } else { high = middle }
+        }
+        return low < state.listed.count && state.listed[low].machine === machine ? state.listed[low] : nil
+    }
+
+    /// As a `FleetView` is ordered.
+    private static func isBefore(_ left: MachineView, _ right: MachineView) -> Bool {
+        left.name == right.name ? left.host < right.host : left.name < right.name
     }
 }

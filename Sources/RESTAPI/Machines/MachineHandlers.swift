@@ -47,7 +47,7 @@ struct MachineHandlers: Sendable {
         }
         let list = ListQuery(query, Self.shape)
         try query.finish()
-        return ListAnswer.make(exchange, encoder.machines.objects(view), list)
+        return ListAnswer.make(exchange, encoder.machines.objects(view), list, isOrdered: true)
     }
 
     private func get(_ exchange: Exchange, _ query: QueryReader) throws -> HTTPResponse {

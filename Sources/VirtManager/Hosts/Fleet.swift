@@ -39,10 +39,18 @@ package final class Fleet: Sendable {
     package var view: FleetView {
         state.withLock { state in
             if let published = state.published { return published }
-            let view = FleetView(generation: state.generation, machines: state.machines, byID: state.views)
+            let view = FleetView(generation: state.generation, machines: state.machines)
             state.published = view
             return view
         }
+    }
+    /// The machines with that id: more than one only while one is on its way between hosts, or was copied by hand.
+    package func machines(id: MachineID) -> [MachineView] {
+        let found = state.withLock { state in state.order.compactMap { state.views[$0]?[id] } }
+        return found.count < 2 ? found : found.sorted { $0.host < $1.host }
+    }
+    package func machines(name: String) -> [MachineView] {
+        state.withLock { FleetView.machines(name: name, in: $0.machines) }
     }
     package var hosts: [HostState] { state.withLock { state in state.order.compactMap { state.stocks[$0]?.state } } }
     package func host(_ name: HostName) -> HostState? { state.withLock { $0.stocks[name]?.state } }
@@ -229,15 +237,20 @@ package final class Fleet: Sendable {
         guard !ids.isEmpty, let stock = state.stocks[host] else { return }
         state.generation += 1
         state.published = nil
-        let old = ids.compactMap { state.views[host]?[$0] }
+        var changes: [Change] = []
         for id in ids {
-            state.views[host, default: [:]][id] = stock.machines[id].map {
+            let old = state.views[host]?[id]
+            let new = stock.machines[id].map {
                 view(of: $0, stock: stock, job: state.jobs[id]?.first, version: state.generation, installation)
             }
+            state.views[host, default: [:]][id] = new
+            changes.append((old, new))
         }
         state.stocks[host]?.state.machineCount = stock.machines.count
-        if ids.count > 32 || !patch(&state, host, ids, old: old) { state.machines = sortedAnew(state) }
+        if ids.count > 32 || !patch(&state.machines, changes) { state.machines = sortedAnew(state) }
     }
+
+    private typealias Change = (old: MachineView?, new: MachineView?)
 
     private static func isOrdered(_ left: MachineView, _ right: MachineView) -> Bool {
         left.name == right.name ? left.host < right.host : left.name < right.name
@@ -251,15 +264,18 @@ package final class Fleet: Sendable {
     }
 
     /// A few changes in a long list: found and put in their places instead of sorting all. False if the list was not as expected.
-    private static func patch(_ state: inout State, _ host: HostName, _ ids: Set<MachineID>, old: [MachineView]) -> Bool {
-        for view in old {
-            let place = place(of: view, in: state.machines)
-            guard place < state.machines.count, state.machines[place] === view else { return false }
-            state.machines.remove(at: place)
-        }
-        for id in ids {
-            guard let view = state.views[host]?[id] else { continue }
-            state.machines.insert(view, at: place(of: view, in: state.machines))
+    private static func patch(_ machines: inout [MachineView], _ changes: [Change]) -> Bool {
+        for change in changes {
+            if let old = change.old {
+                let place = place(of: old, in: machines)
+                guard place < machines.count, machines[place] === old else { return false }
+                if let new = change.new, new.name == old.name {
+                    machines[place] = new
+                    continue
+                }
+                machines.remove(at: place)
+            }
+            if let new = change.new { machines.insert(new, at: place(of: new, in: machines)) }
         }
         return true
     }

@@ -39,7 +39,7 @@ struct AdoptionRules {
                 "vm.wrong_state", .state, "VM '\(machine.name)' is \(machine.state.rawValue): it can only be renamed when it is stopped",
                 hints: ["stop it, or adopt it under the name it has"], details: JSONObject([("state", .string(machine.state.rawValue))]))
         }
-        let others = fleet.view.machines(name: name).filter { $0.id != machine.id || $0.host != host }
+        let others = fleet.machines(name: name).filter { $0.id != machine.id || $0.host != host }
         guard let other = others.first(where: { $0.isManaged || name != machine.name && $0.host == host }) else { return nil }
         return ServiceError(
             "vm.exists", .conflict, "a VM '\(name)' is on host '\(other.host)' already; names of managed machines are unique",

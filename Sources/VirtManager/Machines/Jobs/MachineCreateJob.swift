@@ -73,7 +73,7 @@ package struct MachineCreateJob: JobKind {
                                 "volume.in_use", category: "conflict", detail: "volume '\(child)' stands on volume '\(needed)'")
                         }
                     }
-                    for machine in world.fleet.view.machines(name: creation.name) where machine.id != creation.id {
+                    for machine in world.fleet.machines(name: creation.name) where machine.id != creation.id {
                         throw JobFailure(
                             "vm.exists", category: "conflict", detail: "a VM '\(creation.name)' is on host '\(machine.host)'")
                     }

@@ -10,7 +10,7 @@ struct MachineResult {
     func json(refreshAddresses: Bool = false) async throws -> JSONValue {
         let seen = world.fleet.lastSeen(machine, on: host)
         if refreshAddresses, let seen { try await world.host(host).refreshAddresses(of: seen) }
-        let view = world.fleet.view.machines(id: machine).first { $0.host == host }
+        let view = world.fleet.machines(id: machine).first { $0.host == host }
         return [
             "vms": [
                 [

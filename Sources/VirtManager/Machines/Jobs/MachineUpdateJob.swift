@@ -35,7 +35,7 @@ package struct MachineUpdateJob: JobKind {
         DeviceSteps(world: world, host: update.host, machine: update.id).check { host, seen in
             if let name = update.name, seen.name != name {
                 if seen.state.isActive { throw MachineUpdateRules.active(seen) }
-                if let other = world.fleet.view.machines(name: name).first(where: { $0.id != update.id }) {
+                if let other = world.fleet.machines(name: name).first(where: { $0.id != update.id }) {
                     throw MachineUpdateRules.taken(name, by: other)
                 }
             }

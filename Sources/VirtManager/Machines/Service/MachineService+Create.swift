@@ -62,7 +62,7 @@ extension MachineService {
     }
 
     private func refuseTaken(_ name: String) throws {
-        if let other = fleet.view.machines(name: name).first {
+        if let other = fleet.machines(name: name).first {
             throw ServiceError(
                 "vm.exists", .conflict, "a VM '\(name)' is on host '\(other.host)' already",
                 hints: ["PUT /v1/vms/\(name) confirms one that is as wanted", "or choose another name"],

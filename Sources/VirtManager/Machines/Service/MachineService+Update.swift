@@ -122,7 +122,7 @@ extension MachineService {
         }
         guard let name = update.name else { return }
         if isAlone, machine.state.isActive { throw MachineUpdateRules.active(machine.observation) }
-        if let other = fleet.view.machines(name: name).first(where: { $0.id != machine.id }) {
+        if let other = fleet.machines(name: name).first(where: { $0.id != machine.id }) {
             throw MachineUpdateRules.taken(name, by: other)
         }
         for host in fleet.hosts where !host.wasListed && !host.isSettled { try hosts.requireListed(host.name.text) }

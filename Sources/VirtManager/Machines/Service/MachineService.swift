@@ -28,10 +28,9 @@ package final class MachineService: Sendable {
 
     /// By name or UUID. `vm.not_found`, `vm.ambiguous`, or `host.not_ready` before the first listing.
     package func get(_ reference: String, host: String?) throws(ServiceError) -> MachineView {
-        let view = fleet.view
         var matches: [MachineView] = []
-        if let id = MachineID(reference) { matches = view.machines(id: id) }
-        if matches.isEmpty { matches = view.machines(name: reference) }
+        if let id = MachineID(reference) { matches = fleet.machines(id: id) }
+        if matches.isEmpty { matches = fleet.machines(name: reference) }
         if let host {
             _ = try hosts.require(host)
             matches = matches.filter { $0.host.text == host }
