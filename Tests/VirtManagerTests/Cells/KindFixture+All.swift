@@ -35,7 +35,12 @@ enum SampleWorld {
             .sample(
                 number, name: name, disks: disks.map { "\(pool)/\($0.volume)" }, consoleLogPath: "\(pool)/\(console.volume)",
                 metadata: metadata))
-        if state != .stopped { try await host.start(.sample(number), paused: state == .paused) }
+        if state != .stopped { try await host.start(.sample(number), paused: false) }
+        if state == .paused {
+            // As most that are paused: up, and with its agent connected.
+            while try await host.machine(.sample(number))?.agentConnected == false {}
+            try await host.suspend(.sample(number))
+        }
         world.detach(host)
     }
 }

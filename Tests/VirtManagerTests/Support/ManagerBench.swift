@@ -133,7 +133,9 @@ final class ManagerBench: Sendable {
     ) async throws -> Life {
         let life = try Life(self, limits: limits, serviceLimits: serviceLimits, failPoint: failPoint)
         if waits {
-            try await until("all hosts online") { life.fleet.hosts.allSatisfy { $0.reach == .online && $0.accelerators != nil } }
+            try await until("all hosts online", within: .seconds(60)) {
+                life.fleet.hosts.allSatisfy { $0.reach == .online && $0.accelerators != nil }
+            }
         }
         return life
     }
