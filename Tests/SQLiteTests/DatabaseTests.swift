@@ -58,7 +58,7 @@ import Testing
                 }
             }
             insert("first")
-            let deadline = ContinuousClock.now.advanced(by: .seconds(20))
+            let deadline = ContinuousClock.now.advanced(by: .seconds(60))
             // Until the first is at its commit, then until all others wait behind it.
             while !gate.isReached, ContinuousClock.now < deadline { await Task.yield() }
             for index in 0..<64 { insert("\(index)") }

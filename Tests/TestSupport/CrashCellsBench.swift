@@ -28,7 +28,7 @@ package struct CrashCellBench<World: Equatable & Sendable>: Sendable {
         request: @escaping @Sendable (JobEngine) async throws -> JobRequest,
         snapshot: @escaping @Sendable () async throws -> World,
         expected: @escaping @Sendable (CrashCell, JobState) async throws -> World,
-        limit: Duration = .seconds(20)
+        limit: Duration = .seconds(60)
     ) {
         self.schema = schema
         self.makeEngine = makeEngine

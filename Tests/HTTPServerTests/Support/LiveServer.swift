@@ -58,7 +58,7 @@ final class LiveServer: Sendable {
     /// Polls until `condition` holds; false after ten seconds.
     static func eventually(_ condition: @Sendable () -> Bool) async throws -> Bool {
         let clock = ContinuousClock()
-        let end = clock.now + .seconds(10)
+        let end = clock.now + .seconds(60)
         while clock.now < end {
             if condition() { return true }
             try await clock.sleep(for: .milliseconds(2))

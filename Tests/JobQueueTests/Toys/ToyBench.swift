@@ -50,17 +50,17 @@ final class ToyBench: Sendable {
 
         /// The job when it has ended or needs attention.
         func end(_ job: Job, _ location: SourceLocation = #_sourceLocation) async throws -> Job {
-            let last = try #require(try await engine.wait(job.id, limit: .seconds(30)), sourceLocation: location)
+            let last = try #require(try await engine.wait(job.id, limit: .seconds(60)), sourceLocation: location)
             try #require(last.state.endsWaits, "still \(last.state) \(last.blockedBy)", sourceLocation: location)
             return last
         }
 
         /// The job when `isDue` says so.
         func when(_ job: Job, _ location: SourceLocation = #_sourceLocation, _ isDue: (Job) -> Bool) async throws -> Job {
-            var seen = try #require(try await engine.wait(job.id, after: .min, limit: .seconds(30)), sourceLocation: location)
+            var seen = try #require(try await engine.wait(job.id, after: .min, limit: .seconds(60)), sourceLocation: location)
             while !isDue(seen) {
                 try #require(!seen.state.endsWaits, "ended: \(seen)", sourceLocation: location)
-                let next = try #require(await engine.board.wait(job.id, after: seen.seq, limit: .seconds(30)), sourceLocation: location)
+                let next = try #require(await engine.board.wait(job.id, after: seen.seq, limit: .seconds(60)), sourceLocation: location)
                 try #require(next.seq > seen.seq, "nothing changed: \(seen)", sourceLocation: location)
                 seen = next
             }

@@ -85,7 +85,7 @@ func machineID(_ text: String) -> MachineID {
 
 /// Waits for the next event that `isWanted` takes; nil after `limit`.
 func event(
-    from host: LibvirtConnection, within limit: Duration = .seconds(10), _ isWanted: @escaping @Sendable (HostEvent) -> Bool
+    from host: LibvirtConnection, within limit: Duration = .seconds(60), _ isWanted: @escaping @Sendable (HostEvent) -> Bool
 ) async -> HostEvent? {
     await withTaskGroup(of: HostEvent?.self) { group in
         group.addTask {
@@ -106,7 +106,7 @@ func event(
 
 /// Looks again and again until `isTrue` or `limit`; answers what it saw last.
 func poll(
-    within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation, _ isTrue: () async throws -> Bool
+    within limit: Duration = .seconds(60), isolation: isolated (any Actor)? = #isolation, _ isTrue: () async throws -> Bool
 ) async throws -> Bool {
     let clock = ContinuousClock()
     let end = clock.now + limit
@@ -131,7 +131,7 @@ func failure(
 
 /// Makes a call again and again for as long as it fails with `code`.
 func retry(
-    while code: HypervisorError.Code, within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,
+    while code: HypervisorError.Code, within limit: Duration = .seconds(60), isolation: isolated (any Actor)? = #isolation,
     _ body: () async throws -> Void
 ) async throws {
     let isDone = try await poll(within: limit) {

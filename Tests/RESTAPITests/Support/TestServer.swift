@@ -82,7 +82,7 @@ final class TestServer: Sendable {
 
     /// Looks again and again until `condition` holds; the outermost deadline of a test.
     func until(_ what: String, _ condition: () async throws -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(20)
+        let end = ContinuousClock.now + .seconds(60)
         while try await !condition() {
             try #require(ContinuousClock.now < end, "not in time: \(what)")
             try await Task.sleep(for: .milliseconds(5))

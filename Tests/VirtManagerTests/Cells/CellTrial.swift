@@ -198,7 +198,7 @@ extension ManagerBench.Life {
     /// The job at its end; nil if a fail point ended this life before.
     func settledOrDied(_ job: Job) async throws -> Job? {
         var last: Job?
-        try await until("the end of \(job.kind), or of the daemon", within: .seconds(30)) {
+        try await until("the end of \(job.kind), or of the daemon", within: .seconds(60)) {
             last = manager.engine.board[job.id]
             return hasEnded || last?.state.endsWaits == true
         }

@@ -37,7 +37,7 @@ struct PortCase: Sendable {
 
     /// Looks again and again, for ten seconds.
     static func eventually(_ what: String, _ isTrue: () async throws -> Bool) async throws {
-        let end = ContinuousClock.now + .seconds(10)
+        let end = ContinuousClock.now + .seconds(60)
         while try await !isTrue() {
             guard ContinuousClock.now < end else { throw Broken(description: "not \(what)") }
             try await Task.sleep(for: .milliseconds(5))

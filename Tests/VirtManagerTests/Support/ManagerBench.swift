@@ -77,7 +77,7 @@ final class ManagerBench: Sendable {
 
         /// The job when it has ended or needs attention.
         func end(_ job: Job, location: SourceLocation = #_sourceLocation) async throws -> Job {
-            let last = try await manager.jobs.wait(job.id, limit: .seconds(30))
+            let last = try await manager.jobs.wait(job.id, limit: .seconds(60))
             try #require(last.state.endsWaits, "still \(last.state) \(last.blockedBy)", sourceLocation: location)
             return last
         }
@@ -133,7 +133,7 @@ final class ManagerBench: Sendable {
     ) async throws -> Life {
         let life = try Life(self, limits: limits, serviceLimits: serviceLimits, failPoint: failPoint)
         if waits {
-            try await until("all hosts online", within: .seconds(60)) {
+            try await until("all hosts online") {
                 life.fleet.hosts.allSatisfy { $0.reach == .online && $0.accelerators != nil }
             }
         }

@@ -8,7 +8,7 @@ struct NotReached: Error, CustomStringConvertible {
 
 /// Looks again and again until `isTrue`; throws after `limit`.
 func until(
-    _ what: String, within limit: Duration = .seconds(20), isolation: isolated (any Actor)? = #isolation,
+    _ what: String, within limit: Duration = .seconds(60), isolation: isolated (any Actor)? = #isolation,
     location: SourceLocation = #_sourceLocation, _ isTrue: () async throws -> Bool
 ) async throws {
     let end = ContinuousClock.now + limit
