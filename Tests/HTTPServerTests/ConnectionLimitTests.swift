@@ -169,6 +169,7 @@ import Testing
                 try await Client.run {
                     let clients = (0..<3).map { _ in Client() }
                     let later = Client()
+                    // A descriptor that another thread frees later would let a connection in.
                     let spares = fillDescriptors()
                     for client in clients {
                         try client.connectLoopback(live.port)
@@ -188,16 +189,23 @@ import Testing
     }
 }
 
-/// Lowers RLIMIT_NOFILE and takes every descriptor that is left.
+/// Lowers RLIMIT_NOFILE and takes every descriptor that is left, until other threads have given back what they had open.
 func fillDescriptors() -> [Int32] {
     var limit = rlimit()
     getrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     limit.rlim_cur = 128
     setrlimit(__rlimit_resource_t(RLIMIT_NOFILE.rawValue), &limit)
     var taken: [Int32] = []
-    while true {
+    var quietRounds = 0
+    while quietRounds < 5 {
         let descriptor = dup(0)
-        if descriptor < 0 { return taken }
-        taken.append(descriptor)
+        if descriptor >= 0 {
+            taken.append(descriptor)
+            quietRounds = 0
+        } else {
+            quietRounds += 1
+            usleep(100_000)
+        }
     }
+    return taken
 }
