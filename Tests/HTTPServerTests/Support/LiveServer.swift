@@ -55,7 +55,7 @@ final class LiveServer: Sendable {
 
     func client(unix: Bool = false) throws -> Client { unix ? try Client(unix: path) : try Client(tcp: port) }
 
-    /// Polls until `condition` holds; false after ten seconds.
+    /// Polls until `condition` holds; false after a minute.
     static func eventually(_ condition: @Sendable () -> Bool) async throws -> Bool {
         let clock = ContinuousClock()
         let end = clock.now + .seconds(60)

@@ -35,7 +35,7 @@ struct PortCase: Sendable {
         throw Broken(description: "no error instead of \(code.rawValue)")
     }
 
-    /// Looks again and again, for ten seconds.
+    /// Looks again and again, for a minute.
     static func eventually(_ what: String, _ isTrue: () async throws -> Bool) async throws {
         let end = ContinuousClock.now + .seconds(60)
         while try await !isTrue() {
